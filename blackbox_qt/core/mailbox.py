@@ -1,0 +1,119 @@
+"""A mailbox keeps the newest frames for one consumer and never makes the camera wait."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+
+from blackbox_qt.core.frame import Frame
+
+
+class Mailbox:
+    """Keeps at most `depth` frames, the newest; an older one is closed and counted in `dropped`.
+
+    The consumer holds at most `holds` frames it has taken (its promise to the buffer budget).
+
+    Threads: `put` on the publisher's, `take` on the consumer's; all others any.
+    """
+
+    def __init__(self, name: str, depth: int = 1, holds: int = 1, *, paused: bool = False) -> None:
+        if depth < 1 or holds < 1:
+            raise ValueError(f"mailbox {name}: depth and holds are at least 1")
+        self.name = name
+        self.depth = depth
+        self.holds = holds
+        self.dropped = 0  # frames that were here and went away unseen
+        self._frames: deque[Frame] = deque()
+        self._ready = threading.Condition()
+        self._paused = paused
+        self._closed = False
+        self._eventfd = -1
+
+    @property
+    def paused(self) -> bool:
+        """Nobody watches: publish passes by. Setting it empties the mailbox (not counted as drops)."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, value: bool) -> None:
+        with self._ready:
+            self._paused = value
+            gone = self._empty() if value else ()
+        for frame in gone:
+            frame.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def put(self, frame: Frame) -> None:
+        """Leave another handle on `frame` here, unless paused or closed. Never blocks."""
+        if self._paused or self._closed:
+            return
+        oldest: Frame | None = None
+        with self._ready:
+            if self._paused or self._closed:
+                return
+            if len(self._frames) == self.depth:
+                oldest = self._frames.popleft()
+                self.dropped += 1
+            self._frames.append(frame.share(self.name))
+            if oldest is None and len(self._frames) == 1 and self._eventfd >= 0:
+                os.eventfd_write(self._eventfd, 1)
+            self._ready.notify()
+        if oldest is not None:  # outside the lock: the last close calls into the camera
+            oldest.close()
+
+    def take(self, timeout: float | None = None) -> Frame | None:
+        """The oldest frame waiting; the caller closes it.
+
+        Waits up to `timeout` seconds (None: for ever, 0: not at all). None when there was nothing or it is closed.
+        """
+        with self._ready:
+            if not self._frames and timeout != 0:
+                self._ready.wait_for(lambda: self._frames or self._closed, timeout)
+            if not self._frames:
+                return None
+            frame = self._frames.popleft()
+            if not self._frames:
+                self._quiet()
+            return frame
+
+    def close(self) -> None:
+        """No more frames; wakes the consumer, sends what waits home. Twice is harmless."""
+        with self._ready:
+            self._closed = True
+            gone = self._empty()
+            fd, self._eventfd = self._eventfd, -1
+            self._ready.notify_all()
+        for frame in gone:
+            frame.close()
+        if fd >= 0:
+            os.close(fd)
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while a frame waits, for an event loop. Lives until `close`.
+
+        Raises ValueError on a closed mailbox.
+        """
+        with self._ready:
+            if self._closed:
+                raise ValueError(f"mailbox {self.name} is closed")
+            if self._eventfd < 0:
+                self._eventfd = os.eventfd(len(self._frames) and 1, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            return self._eventfd
+
+    def _empty(self) -> tuple[Frame, ...]:
+        gone = tuple(self._frames)
+        self._frames.clear()
+        if gone:
+            self._quiet()
+        return gone
+
+    def _quiet(self) -> None:
+        if self._eventfd >= 0:
+            os.eventfd_read(self._eventfd)

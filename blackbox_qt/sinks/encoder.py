@@ -1,0 +1,246 @@
+"""One H.264 encode per camera, whose packets go to every outlet."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import av.error
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+
+from blackbox_qt.core.frame import Frame, Image
+from blackbox_qt.core.layout import Layout
+from blackbox_qt.core.mailbox import Mailbox
+from blackbox_qt.core.packet import NO_LOSS, Outlet, Packet, StreamInfo
+from blackbox_qt.core.worker import Worker
+
+log = logging.getLogger(__name__)
+
+NS = 1_000_000_000
+_GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: SPS and PPS in extradata, where MP4 wants them
+_MATRIX = {"bt601": 6, "bt709": 1, "bt2020": 9}  # ITU-T H.273 MatrixCoefficients
+
+
+class EncoderError(Exception):
+    """The encoder cannot go on; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """Threads: immutable, any."""
+
+    preset: str = "ultrafast"
+    bitrate: int = 8_000_000  # bits per second
+    key_interval_ns: int = NS
+    threads: int = 0  # 0: x264 decides
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the encoder writes into StreamInfo about where its frames come from. Threads: immutable, any."""
+
+    origin: str = "camera"
+    device: str = ""
+    fps: float = 30.0
+
+
+class Encoder:
+    """Takes frames from its mailbox, encodes them in `enc-<camera>`, hands packets to its outlets.
+
+    The frame's planes are given to libx264 where they lie; it copies what it wants during the call. Key frames are
+    forced by sensor time. A change of size, format or `identity` opens a new codec and so a new StreamInfo.
+
+    Threads: `start`, `stop` by the owner; `request_key`, `identity` and figures any; outlets are called on its thread.
+    """
+
+    def __init__(
+        self, camera: str, inbox: Mailbox, settings: EncoderSettings, on_crash: Callable[[BaseException], None]
+    ) -> None:
+        self.camera = camera
+        self.identity: Callable[[], Identity] = Identity
+        self.encoded = 0
+        self.lost: dict[str, int] = {"camera": 0, "mailbox": 0, "encoder": 0}
+        self.busy_s = 0.0  # time spent encoding, for headroom
+        self._settings = settings
+        self._inbox = inbox
+        self._outlets: tuple[Outlet, ...] = ()
+        self._worker = Worker(f"enc-{camera}", self._run, on_crash)
+        self._codec: _Codec | None = None
+        self._tally = LossTally(inbox)
+        self._last_key_ns: int | None = None
+
+    def add_outlet(self, outlet: Outlet) -> None:
+        """Packets go there too from now on; it must wait for a key frame by itself (see `request_key`)."""
+        self._outlets = (*self._outlets, outlet)
+
+    def start(self) -> None:
+        self._worker.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Close the mailbox and wait until the last packet is out. False when that took longer than `timeout` s."""
+        self._worker.stop()
+        self._inbox.close()
+        return self._worker.join(timeout)
+
+    def request_key(self) -> None:
+        """Make the next frame a key frame."""
+        self._last_key_ns = None
+
+    def _run(self) -> None:
+        while True:
+            frame = self._inbox.take()
+            if frame is None:
+                if self._inbox.closed:
+                    break
+                continue
+            with frame:
+                self._take(frame)
+        self._flush()
+
+    def _take(self, frame: Frame) -> None:
+        begin = time.perf_counter()
+        main = frame.images["main"]
+        identity = self.identity()
+        if self._codec is None or not self._codec.fits(main.layout, identity):
+            self._flush()
+            self._codec = _Codec(self.camera, main.layout, identity, self._settings)
+            self._last_key_ns = None
+        lost = self._tally.before(frame.seq)
+        for cause, count in lost.items():
+            self.lost[cause] += count
+        key = self._last_key_ns is None or frame.t_ns - self._last_key_ns >= self._settings.key_interval_ns
+        if key:
+            self._last_key_ns = frame.t_ns
+        self._hand_out(self._codec.encode(main, frame.seq, frame.t_ns, lost, key))
+        self.encoded += 1
+        self.busy_s += time.perf_counter() - begin
+
+    def _flush(self) -> None:
+        codec, self._codec = self._codec, None
+        if codec is not None:
+            self._hand_out(codec.flush())
+
+    def _hand_out(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            for outlet in self._outlets:
+                outlet(packet)
+
+
+class LossTally:
+    """Says how many frames are missing before each one, and whose fault it is.
+
+    What the mailbox dropped is its own; any other hole in the driver's numbers is the camera's. Numbers that go back
+    mean the camera was opened anew.
+
+    Threads: the mailbox's consumer.
+    """
+
+    def __init__(self, inbox: Mailbox) -> None:
+        self._inbox = inbox
+        self._last: int | None = None
+        self._accounted = inbox.dropped
+
+    def before(self, seq: int) -> dict[str, int]:
+        """Frames lost since the frame asked for before, by cause; call once for each frame taken."""
+        last, self._last = self._last, seq
+        hole = 0 if last is None or seq <= last else seq - last - 1
+        # A drop after this frame was taken belongs to the next hole: hence the bound, and the rest stays open.
+        ours = min(hole, self._inbox.dropped - self._accounted)
+        self._accounted += ours
+        lost = {}
+        if ours:
+            lost["mailbox"] = ours
+        if hole > ours:
+            lost["camera"] = hole - ours
+        return lost
+
+
+class _Codec:
+    """One libx264 instance: one size, one format.
+
+    Threads: the encoder's.
+    """
+
+    def __init__(self, camera: str, layout: Layout, identity: Identity, settings: EncoderSettings) -> None:
+        self._layout = _shape(layout)
+        self._identity = identity
+        self._waiting: dict[int, tuple[int, int, dict[str, int]]] = {}
+        self._context = self._open(layout, identity, settings)
+        self.stream = StreamInfo(
+            camera, layout.width, layout.height, bytes(self._context.extradata or b""), identity.fps,
+            layout.matrix, layout.full_range, identity.origin, identity.device,
+        )  # fmt: skip
+
+    @staticmethod
+    def _open(layout: Layout, identity: Identity, settings: EncoderSettings) -> VideoCodecContext:
+        if layout.fourcc not in ("YU12", "NV12"):
+            raise EncoderError(f"pixel format {layout.fourcc} cannot be encoded; YU12 and NV12 can")
+        context = VideoCodecContext.create("libx264", "w")
+        context.width, context.height = layout.width, layout.height
+        context.pix_fmt = layout.format.av
+        context.time_base = Fraction(1, NS // 1000)
+        context.framerate = Fraction(identity.fps).limit_denominator(1001)
+        context.bit_rate = settings.bitrate
+        context.gop_size = 1_000_000  # key frames come by time, never by count
+        context.max_b_frames = 0
+        context.flags |= _GLOBAL_HEADER
+        context.colorspace = _MATRIX[layout.matrix]
+        context.color_range = 2 if layout.full_range else 1
+        context.thread_count = settings.threads
+        context.options = {
+            "preset": settings.preset,
+            "tune": "zerolatency",  # no picture stays inside: what was captured is on its way to the disk
+            "forced-idr": "1",
+            # Length-prefixed NAL units and an avcC, which is what MP4 stores: nothing to rewrite afterwards.
+            "x264-params": f"annexb=0:vbv-maxrate={settings.bitrate // 1000}:vbv-bufsize={settings.bitrate // 1000}",
+        }
+        try:
+            context.open()
+        except av.error.FFmpegError as error:
+            raise EncoderError(f"H.264 encoder refused {layout.width}x{layout.height}: {error.strerror}") from error
+        return context
+
+    def fits(self, layout: Layout, identity: Identity) -> bool:
+        return _shape(layout) == self._layout and identity == self._identity
+
+    def encode(self, image: Image, seq: int, t_ns: int, lost: dict[str, int], key: bool) -> list[Packet]:
+        picture = wrap(image)
+        pts = t_ns // 1000
+        picture.pts = pts
+        picture.time_base = self._context.time_base
+        if key:
+            picture.pict_type = PictureType.I
+        self._waiting[pts] = (seq, t_ns, lost)
+        return self._packets(self._context.encode(picture))
+
+    def flush(self) -> list[Packet]:
+        return self._packets(self._context.encode(None))
+
+    def _packets(self, encoded: list[av.Packet]) -> list[Packet]:
+        packets = []
+        for item in encoded:
+            seq, t_ns, lost = self._waiting.pop(item.pts or 0)
+            packets.append(Packet(self.stream, bytes(item), item.is_keyframe, seq, t_ns, lost or NO_LOSS))
+        return packets
+
+
+def _shape(layout: Layout) -> tuple[int, int, str, str, bool]:
+    """What of a layout the codec depends on; strides may change under it."""
+    return layout.width, layout.height, layout.fourcc, layout.matrix, layout.full_range
+
+
+def wrap(image: Image) -> av.VideoFrame:
+    """An av.VideoFrame on the image's own memory, not copied; gone before the frame is closed.
+
+    Raises ValueError for memory that is read-only.
+    """
+    planes: list[np.ndarray] = list(image.planes())
+    return av.VideoFrame.from_dlpack(
+        planes, format=image.layout.format.av, width=image.layout.width, height=image.layout.height
+    )

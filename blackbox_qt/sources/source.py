@@ -1,0 +1,68 @@
+"""What every source of frames promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from blackbox_qt.core.frame import Frame
+from blackbox_qt.core.layout import Layout
+
+
+class SourceError(Exception):
+    """A source cannot give frames; the text is one sentence for a person.
+
+    `permanent`: trying again cannot help, somebody must change the configuration.
+    """
+
+    def __init__(self, words: str, *, permanent: bool = False) -> None:
+        super().__init__(words)
+        self.permanent = permanent
+
+
+Deliver = Callable[[Frame], None]
+"""Takes over the frame. Called on the source's thread; never blocks."""
+
+Failed = Callable[[BaseException], None]
+"""Told once, on the source's thread, that no more frames will come until it is opened again."""
+
+
+class Source(Protocol):
+    """A camera, or what stands for one.
+
+    Life: open, start, stop, close, and round again as often as wanted. `open` may take seconds. After `stop` has
+    returned `deliver` is not called any more, but frames may still be out and come home from any thread. `close`
+    returns when all are home, or raises SourceError after its time limit.
+
+    A frame's `seq` is the driver's number where there is one, so that a hole in it is a lost frame; a source out of
+    buffers leaves a hole too. `t_ns` is the sensor's time on the boot clock. `images` has "main" and, where the
+    hardware gives it, "lores".
+
+    Threads: open, start, stop, close by one owner; frames close on any.
+    """
+
+    camera: str
+    device: str  # in words: which camera, file or pattern
+    origin: str  # camera | pattern | file
+    buffers: int
+    fps: float  # nominal, known after open
+    layout: Layout | None  # of "main", known after open
+
+    def open(self) -> None:
+        """Reserve the device and its buffers. Raises SourceError."""
+        ...
+
+    def start(self, deliver: Deliver, failed: Failed) -> None:
+        """Let frames come, on a thread of the source's own. Raises SourceError."""
+        ...
+
+    def stop(self) -> None:
+        """No more frames after this returns. Twice is harmless."""
+        ...
+
+    def close(self) -> None:
+        """Give the device back when every frame is home. Raises SourceError if one is not, after 2 s."""
+        ...
+
+
+CLOSE_LIMIT_S = 2.0

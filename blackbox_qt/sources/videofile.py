@@ -1,0 +1,151 @@
+"""A video file played in a loop at its own pace, standing for a camera."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import av
+import av.error
+import av.video.frame
+
+from blackbox_qt.core.clock import Clock, SystemClock
+from blackbox_qt.core.frame import Frame, Image
+from blackbox_qt.core.layout import Layout, Plane
+from blackbox_qt.core.pace import Pacer
+from blackbox_qt.core.pool import Lending
+from blackbox_qt.core.worker import Worker
+from blackbox_qt.sources.source import CLOSE_LIMIT_S, Deliver, Failed, SourceError
+
+NS = 1_000_000_000
+log = logging.getLogger(__name__)
+
+_MATRIX = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}  # ITU-T H.273 MatrixCoefficients
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+
+
+class VideoFileSource:
+    """Decodes `path` with PyAV and lends the decoder's own pictures, not copied.
+
+    Only YUV 4:2:0 leaves it; other formats are converted once, here, and counted in `converted`. Each loop goes on
+    with the frame numbers and times where the last one ended. At most `buffers` pictures are out: a frame for which
+    none is left is lost, like on a camera, and leaves a hole in the numbers.
+
+    Threads: see Source; frames come on `cam-<camera>`.
+    """
+
+    origin = "file"
+
+    def __init__(self, path: str, camera: str, buffers: int, clock: Clock | None = None) -> None:
+        if not path:
+            raise SourceError("source file: needs a path, as in file:/home/me/road.mp4", permanent=True)
+        self.path = Path(path).expanduser()
+        self.camera = camera
+        self.device = f"file {self.path.name}"
+        self.buffers = buffers
+        self.fps = 30.0
+        self.layout: Layout | None = None
+        self.converted = 0
+        self._clock = clock or SystemClock()
+        self._lending = Lending(buffers)
+        self._container: av.container.InputContainer | None = None
+        self._worker: Worker | None = None
+        self._seq = 0
+
+    def open(self) -> None:
+        if not self.path.is_file():
+            raise SourceError(f"video file {self.path} does not exist; check the path", permanent=True)
+        try:
+            container = av.open(str(self.path))
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._unusable(error) from error
+        try:
+            stream = container.streams.video[0]
+            stream.thread_type = "SLICE"  # frame threads would hold pictures back and cost memory
+            first = next(container.decode(stream))
+        except (av.error.FFmpegError, IndexError, StopIteration) as error:
+            container.close()
+            raise self._unusable(error) from error
+        self.fps = float(stream.average_rate or stream.guessed_rate or 30)
+        self.layout = _wrap(self._as_420(first))[0]
+        self._container = container
+
+    def start(self, deliver: Deliver, failed: Failed) -> None:
+        self._worker = Worker(f"cam-{self.camera}", partial(self._play, deliver), failed)
+        self._worker.start()
+
+    def stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker.join()
+            self._worker = None
+
+    def close(self) -> None:
+        home = self._lending.wait_home(CLOSE_LIMIT_S)
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+        if not home:
+            raise SourceError(f"{self.device}: {self._lending.out} frames did not come home")
+
+    def _play(self, deliver: Deliver) -> None:
+        assert self._worker is not None
+        pacer = Pacer(self._clock, self._worker.stop_requested)
+        for at_ns, picture in self._endless():
+            due = pacer.wait(at_ns)
+            if due is None:
+                return
+            seq, self._seq = self._seq, self._seq + 1
+            if self._lending.acquire():
+                layout, buffers = _wrap(self._as_420(picture))
+                image = Image(layout, buffers)
+                deliver(Frame.lend(self.camera, seq, due, {"main": image}, self._lending.release))
+            del picture  # the decoder may not reuse it while we hold it
+
+    def _endless(self) -> Iterator[tuple[int, av.video.frame.VideoFrame]]:
+        """(footage time in ns, picture), loop after loop. Raises SourceError when nothing can be decoded."""
+        assert self._container is not None
+        stream = self._container.streams.video[0]
+        step = int(NS / self.fps)
+        base = 0
+        while True:
+            self._container.seek(0)
+            last = None
+            try:
+                for picture in self._container.decode(stream):
+                    at = step + last if picture.time is None and last is not None else int((picture.time or 0) * NS)
+                    last = at if last is None else max(last + 1, at)
+                    yield base + last, picture
+            except av.error.FFmpegError as error:
+                if last is None:
+                    raise self._unusable(error) from error
+                log.warning("%s: damaged after %.1f s, playing it again from the start", self.path, last / NS)
+            if last is None:
+                raise SourceError(f"video file {self.path} holds no picture")
+            base += last + step
+
+    def _as_420(self, picture: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:
+        if picture.format.name in ("yuv420p", "yuvj420p", "nv12"):
+            return picture
+        self.converted += 1
+        return picture.reformat(format="yuv420p")
+
+    def _unusable(self, error: BaseException) -> SourceError:
+        reason = getattr(error, "strerror", None) or "there is no picture in it"
+        return SourceError(f"video file {self.path} cannot be played ({reason}); choose another file", permanent=True)
+
+
+def _wrap(picture: av.video.frame.VideoFrame) -> tuple[Layout, list[av.video.plane.VideoPlane]]:
+    """Layout and buffers of a decoded picture, cut to even size (4:2:0 has no half chroma samples)."""
+    width, height = picture.width & ~1, picture.height & ~1
+    semiplanar = picture.format.name == "nv12"
+    planes = [Plane(0, picture.planes[0].line_size, width, height, 0)]
+    for index in range(1, len(picture.planes)):
+        row = width if semiplanar else width // 2
+        planes.append(Plane(0, picture.planes[index].line_size, row, height // 2, index))
+    matrix = _MATRIX.get(int(picture.colorspace), "bt709" if height >= 720 else "bt601")
+    full = int(picture.color_range) == _FULL_RANGE or picture.format.name == "yuvj420p"
+    layout = Layout(width, height, "NV12" if semiplanar else "YU12", tuple(planes), matrix, full)
+    return layout, list(picture.planes)
