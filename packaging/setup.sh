@@ -107,10 +107,13 @@ missing_packages() {
   done < <(printf '%s\n' "${needs[@]}" | sort -u)
 }
 
+have_lists() { compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; }
+
 as_root=() # how apt-get is called
 become_root() {
   if [[ $(id -u) == 0 ]]; then return 0; fi
   local line="apt-get install --no-install-recommends $*"
+  if ! have_lists; then line="apt-get update && $line"; fi
   if ! command -v sudo >/dev/null; then
     say "system packages are missing, you are not root, and there is no sudo. As root, run"
     die 3 "  $line"
@@ -154,7 +157,7 @@ system_packages() {
   become_root "${wanted[@]}"
   log=$(mktemp)
   trap 'rm -f -- "$log"' EXIT
-  if ! compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; then
+  if ! have_lists; then
     apt_update
     updated=yes
   fi
@@ -246,7 +249,7 @@ python_packages() {
   fi
   requirements "${groups[*]}" "$from_apt" >"$work/requirements"
   say "installing Python packages into .venv (once; some minutes on a slow line)"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+  "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
     --requirement "$work/requirements" --constraint "$work/constraints" >&2 ||
     die 1 "pip could not install the Python packages"
   # The program is used from where it lies; no copy of it is installed.
