@@ -11,10 +11,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the scripts may use for real. Everything else (dpkg-query, apt-get, sudo, id, python3) is a fake or absent.
-REAL_TOOLS = (
-    "bash basename cat chmod cp cut dirname env flock getconf grep head ln mkdir mktemp mv printf readlink rm sed sh "
-    "sha256sum sleep sort tail tr uname"
-).split()
+REAL_TOOLS = """
+bash basename cat chmod cp cut dirname env flock getconf grep head ln mkdir mktemp mv printf readlink rm sed setsid sh
+sha256sum sleep sort tail tr uname
+""".split()  # noqa: SIM905
 
 FAKE_PYTHON = """\
 echo "python $*" >>"$CALLS"
@@ -43,6 +43,8 @@ class Checkout:
         (self.root / "packaging").mkdir(parents=True)
         for name in ("dev", "pyproject.toml", "packaging/setup.sh", "packaging/constraints.txt"):
             shutil.copy(ROOT / name, self.root / name)
+        script = self.root / "packaging/setup.sh"
+        script.write_text(script.read_text().replace(" /usr/bin/python3", " /nowhere/python3"))  # never the real one
         self.tools.mkdir()
         for name in REAL_TOOLS:
             if found := shutil.which(name):
@@ -175,10 +177,6 @@ def test_through_a_link_and_with_the_users_arguments(checkout: Checkout, tmp_pat
 
 
 def test_old_python_is_said(checkout: Checkout) -> None:
-    if Path("/usr/bin/python3").exists():
-        checkout.env["PATH"] = str(checkout.tools)
-        script = checkout.root / "packaging/setup.sh"
-        script.write_text(script.read_text().replace(" /usr/bin/python3", " /nowhere/python3"))
     checkout.fake("python3", '[[ $1 == --version ]] && echo "Python 3.9.2" || exit 1')
     done = checkout.run("dev", "setup", "headless")
     assert done.returncode == 3
@@ -186,11 +184,10 @@ def test_old_python_is_said(checkout: Checkout) -> None:
 
 
 def test_the_screen_of_the_tests_does_not_outlive_them(checkout: Checkout) -> None:
-    for name in ("setsid", "kill"):
-        if found := shutil.which(name):
-            (checkout.tools / name).symlink_to(found)
     checkout.fake("Xvfb", 'echo "screen $$" >>"$CALLS"; echo 77 >&3; exec 3>&-; exec sleep 60')
-    checkout.fake("python3", FAKE_PYTHON + '[[ $* == "-m pytest"* ]] && { echo "DISPLAY=$DISPLAY"; exec sleep 60; }')
+    checkout.fake(
+        "python3", FAKE_PYTHON + 'if [[ $* == "-m pytest"* ]]; then echo "DISPLAY=$DISPLAY"; exec sleep 60; fi'
+    )
     running = subprocess.Popen(
         [checkout.root / "dev", "test"], env=checkout.env, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -199,7 +196,7 @@ def test_the_screen_of_the_tests_does_not_outlive_them(checkout: Checkout) -> No
         assert running.stdout.readline() == "DISPLAY=:77\n"
     os.killpg(running.pid, signal.SIGINT)  # Ctrl-C
     assert running.wait(timeout=10) == -signal.SIGINT
-    (line,) = checkout.calls("screen")
+    (line,) = checkout.calls("screen ")
     screen = Path("/proc") / line.split()[1]
     deadline = time.monotonic() + 10
     while screen.exists():
