@@ -1,0 +1,142 @@
+"""`blackbox-qt check`: many segments, and the chain between them. Never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blackbox_qt.storage.disk import Disk
+from blackbox_qt.storage.fmp4 import NO_DIGEST
+from blackbox_qt.storage.report import SegmentReport
+from blackbox_qt.storage.segment import PART
+from blackbox_qt.storage.verify import verify
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNote:
+    """How one segment stands to the one it continues.
+
+    Threads: immutable, any.
+    """
+
+    path: Path
+    words: str
+    bad: bool  # evidence of change; False: worth knowing
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What was found in all the files.
+
+    Threads: immutable, any.
+    """
+
+    segments: tuple[SegmentReport, ...]
+    chain: tuple[ChainNote, ...]
+    repeated: int  # frames that are in two segments because they were written again after an error
+    errors: tuple[str, ...]  # paths that could not be looked at, in words
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is damaged, missing in between, or unreadable."""
+        bad_note = any(note.bad for note in self.chain)
+        return not self.errors and not bad_note and all(report.ok for report in self.segments)
+
+    @property
+    def frames(self) -> int:
+        """Different frames."""
+        return sum(report.frames for report in self.segments) - self.repeated
+
+
+def check_paths(paths: Iterable[Path], disk: Disk | None = None) -> CheckResult:
+    """Verify files and all segments in directories; every problem becomes words, none an exception."""
+    disk = disk or Disk()
+    errors: list[str] = []
+    files = [file for path in paths for file in _files(disk, path, errors)]
+    if not files and not errors:
+        errors.append("There is no recording here.")
+    reports = tuple(sorted((verify(disk, file) for file in dict.fromkeys(files)), key=_order))
+    notes, repeated = [], 0
+    for one in _libraries(reports):
+        found, again = _check_chain(one)
+        notes += found
+        repeated += again
+    return CheckResult(reports, tuple(notes), repeated, tuple(errors))
+
+
+def _files(disk: Disk, path: Path, errors: list[str]) -> Iterator[Path]:
+    if not disk.is_dir(path):
+        yield path
+        return
+    try:
+        entries = disk.list(path)
+    except OSError as error:
+        errors.append(f"{path} cannot be listed: {error.strerror}.")
+        return
+    for entry in entries:
+        if entry.is_dir:
+            yield from _files(disk, path / entry.name, errors)
+        elif entry.is_file and entry.name.endswith((".mp4", ".mp4" + PART)):
+            yield path / entry.name
+
+
+def _order(report: SegmentReport) -> tuple[bool, str, str, int, int, str]:
+    name = report.name
+    if name is None:
+        return (True, "", "", 0, 0, str(report.path))
+    return (False, report.origin, name.camera, name.boot, name.seq, str(report.path))
+
+
+def _libraries(reports: Sequence[SegmentReport]) -> list[list[SegmentReport]]:
+    """Segments that belong to one chain: a camera's in one start of one library."""
+    groups: dict[tuple[bool, str, int], list[SegmentReport]] = {}
+    for report in reports:
+        if report.name and report.previous:
+            groups.setdefault((report.origin == "camera", report.name.camera, report.name.boot), []).append(report)
+    return list(groups.values())
+
+
+def _check_chain(reports: Sequence[SegmentReport]) -> tuple[list[ChainNote], int]:
+    notes: list[ChainNote] = []
+    repeated = 0
+    by_stem = {report.name.stem: report for report in reports if report.name}
+    for report in reports:
+        assert report.name
+        assert report.previous
+        if by_stem[report.name.stem] is not report:
+            notes.append(ChainNote(report.path, "is a second file of the same name", True))
+            continue
+        before = by_stem.get(report.previous.name)
+        note = _continues(report, before, report is reports[0])
+        notes += [note] if note else []
+        repeated += _repeated(report, before)
+    return notes, repeated
+
+
+def _continues(report: SegmentReport, before: SegmentReport | None, first: bool) -> ChainNote | None:
+    """Compare what a segment says about its forerunner with the forerunner; None when they agree."""
+    link, name = report.previous, report.name
+    assert link
+    assert name
+    if not link.name:
+        good = link.digest == NO_DIGEST
+        return None if good else ChainNote(report.path, "names no forerunner but a hash", True)
+    if before is None:
+        words = f"continues {link.name}, which is not here"
+        return ChainNote(report.path, words, bad=not first)
+    assert before.name
+    if before.name >= name:
+        return ChainNote(report.path, f"continues {link.name}, which is not earlier", True)
+    if link.digest not in before.digests:
+        return ChainNote(report.path, f"does not continue the {link.name} that is here: one of them was changed", True)
+    if before.end_reason and link.digest != before.digests[-1]:
+        return ChainNote(report.path, f"was begun before {link.name} was finished", True)
+    return None
+
+
+def _repeated(report: SegmentReport, before: SegmentReport | None) -> int:
+    """Frames at the end of the one before that this one has again."""
+    if before is None or report.first_t_ns is None:
+        return 0
+    return len(set(before.times_ns).intersection(report.times_ns))

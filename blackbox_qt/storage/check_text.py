@@ -1,0 +1,83 @@
+"""What `blackbox-qt check` prints."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from blackbox_qt.storage.check import ChainNote, CheckResult
+from blackbox_qt.storage.report import SegmentReport
+
+
+def lines(result: CheckResult) -> list[str]:
+    """What the command prints."""
+    text: list[str] = []
+    notes: dict[Path, list[ChainNote]] = {}
+    for note in result.chain:
+        notes.setdefault(note.path, []).append(note)
+    for report in result.segments:
+        text += report_lines(report)
+        text += [f"  {'CHAIN BROKEN' if note.bad else 'chain'}: {note.words}" for note in notes.get(report.path, [])]
+    text += list(result.errors)
+    if result.segments:
+        text.append(_summary(result))
+    return [_printable(line) for line in text]
+
+
+def _summary(result: CheckResult) -> str:
+    seconds = sum(report.duration_s for report in result.segments)
+    again = f" ({result.repeated} more were written twice)" if result.repeated else ""
+    verdict = "All is as it was recorded." if result.ok else "NOT all is as it was recorded."
+    return f"{len(result.segments)} files, {result.frames} frames{again}, {seconds:.1f} s. {verdict}"
+
+
+def report_lines(report: SegmentReport) -> list[str]:
+    """One file in words, the first line by itself a summary."""
+    if report.state == "unreadable":
+        return [f"{report.path}: {report.damage[0].words}"]
+    ending = f"finished ({report.end_reason})" if report.end_reason else "not finished"
+    counts = f"{report.frames} frames, {report.key_frames} key, {report.duration_s:.3f} s"
+    text = [f"{report.path}: {report.state.upper() if not report.ok else ending}; {counts}; {_source(report)}"]
+    text += [f"  {_when(report)}"] if report.first_t_ns is not None else []
+    if report.torn_bytes:
+        text.append(f"  cut off: the last {report.torn_bytes} bytes are not a whole fragment")
+    text += [f"  damaged: bytes {bad.offset} to {bad.end}: {bad.words}" for bad in report.damage]
+    if report.missing or +report.lost:
+        causes = ", ".join(f"{count} {cause}" for cause, count in sorted(report.lost.items()) if count)
+        text.append(f"  {report.missing} frame numbers missing; recorded as lost: {causes or 'none'}")
+    for gap in report.gaps:
+        text.append(f"  gap of {gap.length_ns / 1e9:.3f} s, {gap.frames} frames, {_at(report, gap.t_ns)}")
+    return text
+
+
+def _source(report: SegmentReport) -> str:
+    what = {"camera": "from a camera", "pattern": "a TEST PATTERN", "file": "from a FILE, not a camera"}
+    return f"{what.get(report.origin, report.origin)} ({report.device}), {report.width}x{report.height}"
+
+
+def _when(report: SegmentReport) -> str:
+    assert report.first_t_ns is not None
+    assert report.last_t_ns is not None
+    return f"{_at(report, report.first_t_ns)} to {_at(report, report.last_t_ns)}{_vouched(report)}"
+
+
+def _at(report: SegmentReport, t_ns: int) -> str:
+    utc = report.utc_ns(t_ns)
+    boot = f"{t_ns / 1e9:.3f} s after start"
+    if utc is None or not 0 <= utc < 253_000_000_000 * 10**9:
+        return boot
+    moment = datetime.fromtimestamp(utc // 10**9, UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{utc // 10**6 % 1000:03d} UTC ({boot})"
+
+
+def _vouched(report: SegmentReport) -> str:
+    anchor = report.anchor
+    if anchor is None or anchor.source == "unsynced":
+        return "; the clock was not set by anything that is known"
+    within = "" if anchor.uncertainty_ns is None else f", within {anchor.uncertainty_ns / 1e6:.1f} ms"
+    return f"; clock by {anchor.source}{within}"
+
+
+def _printable(line: str) -> str:
+    """Names and texts from a file may hold anything; a terminal must not obey it."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

@@ -1,0 +1,213 @@
+"""The packets that are not safe yet: what waits, what is being written, what must be kept to write it again.
+
+Pure: no clock, no lock, no disk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from blackbox_qt.core.clock import NS
+from blackbox_qt.core.packet import Packet
+
+
+class Entry:
+    """A packet in memory."""
+
+    __slots__ = ("cut", "lost", "packet", "put_ns")
+
+    def __init__(self, packet: Packet, put_ns: int, lost: Mapping[str, int], cut: str) -> None:
+        self.packet = packet
+        self.put_ns = put_ns  # boot clock when it was handed over
+        self.lost = lost  # frames missing just before it, by cause
+        self.cut = cut  # a reason for which the segment before it must end; "" for none
+
+
+class PacketMemory:
+    """Packets in order: durable ones kept for their key frame, taken ones being written, waiting ones.
+
+    `entries[:synced]` are durable, `entries[:taken]` were handed out for writing. A GOP's key frame stays here until
+    nothing that needs it is unsynced, so that after an error the rewrite starts with a picture that decodes.
+
+    Threads: one at a time (the Recording holds its lock).
+    """
+
+    def __init__(self, limit_ns: int, fragment_ns: int) -> None:
+        self.limit_ns = limit_ns
+        self.fragment_ns = fragment_ns
+        self.lost: Counter[str] = Counter()  # all that was ever missing, by cause
+        self._entries: list[Entry] = []
+        self._taken = 0
+        self._synced = 0
+        self._pending: Counter[str] = Counter()  # lost before a packet that has not come yet
+        self._pending_cut = ""
+        self._need_key = "encoder"  # why packets are refused until a key frame comes; "" when they are not
+
+    def put(self, packet: Packet, now_ns: int) -> bool:
+        """Take a packet in; True when that may complete a fragment or start a new one."""
+        if self._need_key and not packet.key:
+            self.refuse(packet, self._need_key)
+            return False
+        self._need_key = ""
+        lost = packet.lost
+        if lost:
+            self.lost.update(lost)
+        if self._pending:
+            lost = self._pending + Counter(packet.lost)
+            self._pending = Counter()
+        self._entries.append(Entry(packet, now_ns, lost, self._pending_cut))
+        self._pending_cut = ""
+        self._enforce_limit()
+        return self._notable()
+
+    def _notable(self) -> bool:
+        waiting = len(self._entries) - self._taken
+        return waiting <= 1 or self._ends(self._entries[self._taken], len(self._entries) - 1)
+
+    def refuse(self, packet: Packet, cause: str) -> None:
+        """Count a packet that is not taken in, and what was lost before it."""
+        missing = Counter(packet.lost)
+        missing[cause] += 1
+        self.lost.update(missing)
+        self._pending.update(missing)
+
+    def interrupt(self, cut: str, cause: str) -> None:
+        """The next packet starts a new segment, with a key frame; those refused until then count as `cause`."""
+        self._pending_cut = cut
+        self._need_key = cause
+
+    def take(self, *, alone: bool, flush: bool) -> list[Entry]:
+        """The next fragment's packets, [] when none is complete.
+
+        alone: the first packet by itself. flush: do not wait for the packet that would end the fragment.
+        """
+        start = self._taken
+        if start >= len(self._entries) or self.unsynced == 0:
+            return []
+        end = start + 1 if alone else self._fragment_end(start, flush)
+        self._taken = end
+        return self._entries[start:end]
+
+    def _fragment_end(self, start: int, flush: bool) -> int:
+        first = self._entries[start]
+        for at in range(start + 1, len(self._entries)):
+            if self._ends(first, at):
+                return at
+        return len(self._entries) if flush else start
+
+    def _ends(self, first: Entry, at: int) -> bool:
+        """Whether the fragment that `first` begins must end before entry `at`."""
+        entry, before = self._entries[at], self._entries[at - 1].packet
+        packet = entry.packet
+        if packet.key or entry.cut or packet.stream is not before.stream:
+            return True
+        return 2 * packet.t_ns - before.t_ns - first.packet.t_ns > self.fragment_ns  # it lasts as long as the last
+
+    def peek(self) -> Entry | None:
+        """The next packet to be written."""
+        if self.unsynced == 0 or self._taken >= len(self._entries):
+            return None
+        return self._entries[self._taken]
+
+    def mark_synced(self) -> int:
+        """All that was taken is durable; how many packets became so."""
+        gained = max(0, self._taken - self._synced)
+        self._synced += gained
+        self._trim()
+        return gained
+
+    def restart(self) -> None:
+        """Write again, for a new segment: from the last key frame at or before the first unsynced packet."""
+        self._trim()
+        self._taken = 0
+
+    def _trim(self) -> None:
+        """Forget what no rewrite could need."""
+        start = min(self._synced, len(self._entries) - 1)
+        while start > 0 and not self._entries[start].packet.key:
+            start -= 1
+        if start > 0:
+            self._forget(0, start)
+
+    def _forget(self, start: int, end: int) -> None:
+        del self._entries[start:end]
+        self._taken -= max(0, min(end, self._taken) - start)
+        self._synced -= max(0, min(end, self._synced) - start)
+
+    def _enforce_limit(self) -> None:
+        while self.unsynced > 1 and self._span_ns() > self.limit_ns:
+            if not self._drop_oldest_gop():
+                return
+
+    def _drop_oldest_gop(self) -> bool:
+        """Drop what waits up to the next key frame; what is being written stays, it may yet reach the disk."""
+        start, end = self._taken, self._taken + 1
+        while end < len(self._entries) and not self._entries[end].packet.key:
+            end += 1
+        if start >= len(self._entries):
+            return False
+        missing = self._missing(start, end)
+        cut = next((entry.cut for entry in self._entries[start:end] if entry.cut), "")
+        self._forget(start, end)
+        if start < len(self._entries):
+            heir = self._entries[start]
+            heir.lost, heir.cut = Counter(heir.lost) + missing, heir.cut or cut
+        else:
+            self._pending.update(missing)
+            self._pending_cut = self._pending_cut or cut
+            self._need_key = "disk"
+        return True
+
+    def _missing(self, start: int, end: int) -> Counter[str]:
+        missing: Counter[str] = Counter()
+        for entry in self._entries[start:end]:
+            missing.update(entry.lost)
+        dropped = end - max(start, self._synced)
+        missing["disk"] += max(0, dropped)
+        self.lost["disk"] += max(0, dropped)
+        return missing
+
+    @property
+    def unsynced(self) -> int:
+        """Packets not known to be durable."""
+        return len(self._entries) - self._synced
+
+    @property
+    def waiting(self) -> int:
+        """Packets not handed out for writing."""
+        return len(self._entries) - self._taken
+
+    @property
+    def seconds(self) -> float:
+        """Video time that is not known to be durable."""
+        return self._span_ns() / NS
+
+    def _span_ns(self) -> int:
+        if self.unsynced == 0:
+            return 0
+        return self._entries[-1].packet.t_ns - self._entries[self._synced].packet.t_ns
+
+    @property
+    def oldest_unsynced_ns(self) -> int | None:
+        """When the oldest packet that is not durable was handed over, boot clock."""
+        return self._entries[self._synced].put_ns if self.unsynced else None
+
+    @property
+    def newest_ns(self) -> int | None:
+        """When the newest packet in memory was handed over, boot clock."""
+        return self._entries[-1].put_ns if self._entries else None
+
+    @property
+    def next_after(self) -> Entry | None:
+        """The packet that follows what was taken."""
+        return self._entries[self._taken] if self.waiting else None
+
+
+def total_lost(entries: Sequence[Entry]) -> Counter[str]:
+    """Frames missing before or among these packets, by cause."""
+    missing: Counter[str] = Counter()
+    for entry in entries:
+        if entry.lost:
+            missing.update(entry.lost)
+    return missing

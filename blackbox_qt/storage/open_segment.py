@@ -1,0 +1,150 @@
+"""The segment that is being written: fragments and their records go in, a finished file comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blackbox_qt.core.clock import Clock
+from blackbox_qt.core.packet import Packet, StreamInfo
+from blackbox_qt.storage import fmp4, record
+from blackbox_qt.storage.disk import Disk
+from blackbox_qt.storage.memory import Entry, total_lost
+from blackbox_qt.storage.record import Body, Link, Totals
+from blackbox_qt.storage.segment import Place, SegmentName, write_sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSegment:
+    """A segment that is whole, durable and under its final name.
+
+    Threads: immutable, any.
+    """
+
+    path: Path
+    name: SegmentName
+    stream: StreamInfo
+    reason: str  # full | stopped | paused | stream-changed
+    frames: int
+    bytes: int
+    first_t_ns: int
+    last_t_ns: int
+
+
+class OpenSegment:
+    """One `.part` file, from its first box to its final name. Every method may block on the disk, raises OSError.
+
+    After an OSError the only call allowed is `abandon`: a later sync of the same descriptor may lie.
+
+    Threads: the Writer's.
+    """
+
+    def __init__(self, disk: Disk, place: Place, stream: StreamInfo, clock: Clock) -> None:
+        self.place = place
+        self.stream = stream
+        self.totals = Totals()
+        self.bytes = 0
+        self.durable: Link | None = None  # the last record known to be on the disk
+        self._disk = disk
+        self._clock = clock
+        self._fd: int | None = None
+        self._digest = place.link.digest
+        self._index: list[fmp4.IndexEntry] = []
+        self._base_ns: int | None = None
+        self._last_us = -1
+        self._duration_us = round(1e6 / stream.fps) if stream.fps > 0 else 33_333
+
+    @property
+    def path(self) -> Path:
+        return self.place.folder / self.place.name.part
+
+    def open(self, software: str) -> None:
+        """Make the file and its sidecar, both names durable, and write the opening boxes (not synced)."""
+        self._disk.mkdir(self.place.root)
+        self._disk.mkdir(self.place.folder)
+        self._fd = self._disk.create(self.path)
+        write_sidecar(self._disk, self.place.folder, self.place.name, "open")
+        name = self.place.name
+        body = record.head(self.stream, name.boot, name.seq, software, self.place.link, self._clock.anchor())
+        self._write([fmp4.init_segment(self.stream)], body)
+
+    def append(self, entries: Sequence[Entry], follower: Packet | None) -> None:
+        """Write one fragment and its record (not synced).
+
+        follower: the packet after these, which tells how long the last one lasts; None when it is not there.
+        """
+        packets = [entry.packet for entry in entries]
+        start_us, durations = self._timeline(packets, follower)
+        if packets[0].key:
+            self._index.append(fmp4.IndexEntry(start_us, self.bytes))
+        data = [packet.data for packet in packets]
+        number = self.totals.fragments + 1
+        head = fmp4.fragment_head(number, start_us, list(map(len, data)), durations, [p.key for p in packets])
+        lost = total_lost(entries)
+        self._write([head, *data], record.fragment(number, packets, lost, self._clock.anchor()))
+        self.totals.add(packets, lost)
+
+    def _timeline(self, packets: Sequence[Packet], follower: Packet | None) -> tuple[int, list[int]]:
+        """Decode times from the sensor's: each rounded by itself, so nothing drifts; strictly rising, as MP4 wants."""
+        if self._base_ns is None:
+            self._base_ns = packets[0].t_ns
+        starts = []
+        for packet in packets:
+            self._last_us = max(self._last_us + 1, (packet.t_ns - self._base_ns) // 1000)
+            starts.append(self._last_us)
+        durations = [after - before for before, after in itertools.pairwise(starts)]
+        last = durations[-1] if durations else self._duration_us
+        if follower is not None:
+            last = max(1, (follower.t_ns - self._base_ns) // 1000 - self._last_us)
+        self._duration_us = last
+        return starts[0], [*durations, last]
+
+    def _write(self, parts: list[bytes], body: Body) -> None:
+        """The parts and the record that proves them, in one write."""
+        assert self._fd is not None
+        text = record.encode(body)
+        digest = fmp4.digest(self._digest, parts, text)
+        parts.append(fmp4.record_box(digest, text))
+        self._disk.write(self._fd, parts)
+        self._digest = digest
+        self.bytes += sum(map(len, parts))
+
+    def sync(self) -> None:
+        """Return when everything written is on the medium."""
+        assert self._fd is not None
+        self._disk.datasync(self._fd)
+        self.durable = Link(self.place.name.stem, self._digest)
+
+    def finish(self, reason: str) -> FinishedSegment:
+        """End record, index, sync, final name, all durable on return."""
+        assert self._fd is not None
+        assert self.totals.first
+        assert self.totals.last
+        self._write([], record.end(reason, self.totals, self._clock.anchor()))
+        index = fmp4.index(self._index)
+        self._disk.write(self._fd, [index])
+        self.bytes += len(index)
+        self.sync()
+        fd, self._fd = self._fd, None
+        self._disk.close(fd)
+        final = self.place.folder / self.place.name.final
+        self._disk.rename(self.path, final)
+        write_sidecar(self._disk, self.place.folder, self.place.name, "finished")  # syncs the directory: both names
+        first, last = self.totals.first.t_ns, self.totals.last.t_ns
+        frames = self.totals.frames
+        return FinishedSegment(final, self.place.name, self.stream, reason, frames, self.bytes, first, last)
+
+    def abandon(self) -> None:
+        """Let go of the descriptor without trusting it; the `.part` stays as it is."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            with contextlib.suppress(OSError):  # the error that brought us here has been reported
+                self._disk.close(fd)
+
+    def is_due(self, packet: Packet, segment_ns: int) -> bool:
+        """Whether this key frame may begin the next segment because this one is long enough."""
+        first = self.totals.first
+        return first is not None and packet.key and packet.t_ns - first.t_ns >= segment_ns

@@ -1,0 +1,298 @@
+"""What the Writer does, one step at a time: cut, write, sync, and start over after an error. No thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+
+from blackbox_qt.core.clock import NS, Clock
+from blackbox_qt.core.packet import Packet, StreamInfo
+from blackbox_qt.storage.disk import words_for
+from blackbox_qt.storage.memory import Entry, PacketMemory
+from blackbox_qt.storage.open_segment import FinishedSegment, OpenSegment
+from blackbox_qt.storage.segment import Store
+from blackbox_qt.storage.status import WriterSettings, WriterStatus
+
+_MS = 1_000_000
+_RETRY_NS, _RETRY_MAX_NS = NS // 2, 5 * NS
+_STALE_NS = 2 * NS  # an unsynced packet older than this is an alarm, and "recording" is no longer true
+_BACKLOG_SYNC = 8  # fragments written between two syncs while catching up after a stall
+
+
+class Recording:
+    """Packets in, segments out. `put`, `pause`, `resume` and `status` never touch the disk; `step` does.
+
+    Threads: `step` by one thread; everything else any.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, settings: WriterSettings, on_segment: Callable[[FinishedSegment], None]
+    ) -> None:
+        self._store = store
+        self._disk = store.disk
+        self._clock = clock
+        self._settings = settings
+        self._on_segment = on_segment
+        self._segment_ns = round(settings.segment_s * NS)
+        self._fragment_ns = settings.fragment_ms * _MS
+        self._lock = threading.Lock()  # never held while calling out
+        self._memory = PacketMemory(round(settings.memory_s * NS), self._fragment_ns)
+        self._paused_until: int | None = None
+        self._finish_by: int | None = None
+        self._segment: OpenSegment | None = None  # from here on: written by step() only
+        self._unsynced_fragments = 0
+        self._synced_at: int | None = None
+        self._fault = ""
+        self._retry_at = 0
+        self._retry_ns = _RETRY_NS
+        self._frames = self._durable = self._bytes = self._segments = 0
+        self._ended = False
+
+    def put(self, packet: Packet) -> bool:
+        """Take a packet; True when a step may be due. Microseconds, whatever the disk does."""
+        now = self._clock.boot_ns()
+        with self._lock:
+            if self._finish_by is not None or self._is_paused(now):
+                self._memory.refuse(packet, "stopped")
+                return False
+            return self._memory.put(packet, now)
+
+    def pause(self, seconds: float) -> None:
+        """Stop recording for a time that ends by itself; ValueError when it is not positive."""
+        if not 0 < seconds < 86_400 * 365:
+            raise ValueError(f"a pause of {seconds} s is not possible: more than 0")
+        with self._lock:
+            self._paused_until = self._clock.boot_ns() + round(seconds * NS)
+            self._memory.interrupt("paused", "stopped")
+
+    def resume(self) -> None:
+        """End a pause now; recording goes on at the next key frame."""
+        with self._lock:
+            self._paused_until = None
+
+    def finish(self, timeout_s: float) -> None:
+        """No more packets; the steps that follow write the rest and end the segment, or give up after the time."""
+        with self._lock:
+            self._finish_by = self._clock.boot_ns() + round(timeout_s * NS)
+            self._retry_at = 0
+            self._retry_ns = _RETRY_NS
+
+    def _is_paused(self, now: int) -> bool:
+        if self._paused_until is not None and now >= self._paused_until:
+            self._paused_until = None
+        return self._paused_until is not None
+
+    def step(self) -> float | None:
+        """Do what is due now; returns the seconds until something may be due, None: not before the next call.
+
+        After `finish`, `ended` tells when there is nothing left to do.
+        """
+        now = self._clock.boot_ns()
+        if self._fault and now < self._retry_at:
+            return self._wait_for_retry(now)
+        try:
+            self._write_what_is_complete(now)
+            self._sync_if_due(self._clock.boot_ns())
+            self._close_if_stopped()
+        except OSError as error:
+            self._abandon(error)
+            return self._wait_for_retry(self._clock.boot_ns())
+        return self._next_wait(self._clock.boot_ns())
+
+    def _wait_for_retry(self, now: int) -> float:
+        if self._finish_by is not None and self._retry_at > self._finish_by:
+            self._ended = True
+        return max(0, self._retry_at - now) / NS
+
+    def _write_what_is_complete(self, now: int) -> None:
+        while True:
+            reason, taken, follower = self._next(now)
+            if reason:
+                self._close(reason)
+            elif taken:
+                self._write(taken, follower)
+            else:
+                return
+
+    def _next(self, now: int) -> tuple[str, list[Entry], Packet | None]:
+        """Why the open segment must end, or the next fragment's packets and the one after them in the same segment.
+
+        Looked at and taken under one lock: `put` may drop waiting packets at any moment.
+        """
+        with self._lock:
+            if self._segment is None:
+                self._memory.restart()
+            entry = self._memory.peek()
+            if entry is None:
+                return "", [], None
+            if reason := self._reason_to_cut(entry):
+                return reason, [], None
+            alone = self._segment is None or self._segment.totals.frames == 0
+            taken = self._memory.take(alone=alone, flush=self._must_flush(now))
+            after = self._memory.next_after
+        if not taken or after is None or after.cut or after.packet.stream is not taken[-1].packet.stream:
+            return "", taken, None
+        return "", taken, after.packet
+
+    def _reason_to_cut(self, entry: Entry) -> str:
+        segment = self._segment
+        if segment is None:
+            return ""
+        if entry.cut and segment.totals.frames:
+            return entry.cut
+        if entry.packet.stream is not segment.stream:
+            return "stream-changed"
+        return "full" if segment.is_due(entry.packet, self._segment_ns) else ""
+
+    def _write(self, taken: list[Entry], follower: Packet | None) -> None:
+        opened = self._segment is None
+        segment = self._segment or self._open(taken[0].packet.stream)
+        before = segment.bytes
+        segment.append(taken, follower)
+        self._frames += len(taken)
+        self._bytes += segment.bytes - before
+        self._unsynced_fragments += 1
+        if self._settings.sync_ms == 0 and (opened or self._unsynced_fragments >= _BACKLOG_SYNC):
+            self._sync()
+
+    def _open(self, stream: StreamInfo) -> OpenSegment:
+        place = self._store.place(stream.camera, stream.origin)
+        self._segment = OpenSegment(self._disk, place, stream, self._clock)
+        self._segment.open(self._settings.software)
+        return self._segment
+
+    def _must_flush(self, now: int) -> bool:
+        """Packets have stopped coming, for whatever reason: what is here must not stay in memory."""
+        newest = self._memory.newest_ns
+        stopped = self._finish_by is not None or self._is_paused(now)
+        return stopped or (newest is not None and now - newest >= self._fragment_ns)
+
+    def _sync_if_due(self, now: int) -> None:
+        if self._unsynced_fragments == 0 or self._segment is None:
+            return
+        interval = self._settings.sync_ms * _MS
+        if interval and self._synced_at is not None and now - self._synced_at < interval:
+            return
+        self._sync()
+
+    def _sync(self) -> None:
+        assert self._segment is not None
+        self._segment.sync()
+        self._mark_durable()
+
+    def _mark_durable(self) -> None:
+        """Everything handed out is on the medium: only now may it leave the memory."""
+        assert self._segment is not None
+        assert self._segment.durable is not None
+        self._unsynced_fragments = 0
+        self._fault, self._retry_ns = "", _RETRY_NS
+        self._synced_at = self._clock.boot_ns()
+        self._store.continue_from(self._segment.place, self._segment.durable)
+        with self._lock:
+            self._durable += self._memory.mark_synced()
+
+    def _close_if_stopped(self) -> None:
+        """A pause or the end of all recording closes the segment once everything is in it."""
+        with self._lock:
+            rest = self._memory.unsynced and self._memory.waiting
+            finishing = self._finish_by is not None
+            paused = self._is_paused(self._clock.boot_ns())
+        if rest or not (finishing or paused):
+            return
+        if self._segment is not None:
+            self._close("stopped" if finishing else "paused")
+        self._ended = finishing
+
+    def _close(self, reason: str) -> None:
+        assert self._segment is not None
+        finished = self._segment.finish(reason)
+        self._mark_durable()
+        self._segment = None
+        self._segments += 1
+        self._on_segment(finished)
+
+    def _abandon(self, error: OSError) -> None:
+        """The descriptor may lie from now on: leave the file, and write what is not durable to a new one."""
+        now = self._clock.boot_ns()
+        self._fault = words_for(error, self._store.data)
+        self._retry_at = now + self._retry_ns
+        self._retry_ns = min(2 * self._retry_ns, _RETRY_MAX_NS)
+        self._unsynced_fragments = 0
+        if self._segment is not None:
+            self._segment.abandon()
+            self._segment = None
+        with self._lock:
+            self._memory.restart()
+
+    def _next_wait(self, now: int) -> float | None:
+        with self._lock:
+            newest, waiting = self._memory.newest_ns, self._memory.waiting and self._memory.unsynced
+        due = []
+        if waiting and newest is not None:
+            due.append(newest + self._fragment_ns)
+        if self._unsynced_fragments and self._synced_at is not None:
+            due.append(self._synced_at + self._settings.sync_ms * _MS)
+        return max(0, min(due) - now) / NS if due else None
+
+    @property
+    def ended(self) -> bool:
+        """After `finish`: no step is left to do."""
+        return self._ended
+
+    @property
+    def all_durable(self) -> bool:
+        """Every packet that was taken in is on the medium, and no segment is open."""
+        with self._lock:
+            return self._memory.unsynced == 0 and self._segment is None and not self._fault
+
+    @property
+    def has_durable(self) -> bool:
+        """At least one picture is on the medium."""
+        return self._durable > 0
+
+    @property
+    def fault(self) -> str:
+        """What the disk last said, in words; "" while it works."""
+        return self._fault
+
+    def status(self) -> WriterStatus:
+        """One consistent look; the disk is not asked."""
+        now = self._clock.boot_ns()
+        segment = self._segment
+        with self._lock:
+            paused = self._is_paused(now)
+            oldest = self._memory.oldest_unsynced_ns
+            status = WriterStatus(
+                state="idle",
+                words="",
+                segment=segment.place.name.stem if segment else "",
+                frames_written=self._frames,
+                frames_durable=self._durable,
+                bytes=self._bytes,
+                queue_packets=self._memory.unsynced,
+                queue_s=self._memory.seconds,
+                unsynced_age_s=max(0, now - oldest) / NS if oldest is not None else 0.0,
+                lost=MappingProxyType(dict(Counter(self._memory.lost))),
+                segments=self._segments,
+                paused_until_ns=self._paused_until,
+            )
+        state, words = self._judge(now, paused, status.unsynced_age_s)
+        return replace(status, state=state, words=words)
+
+    def _judge(self, now: int, paused: bool, age_s: float) -> tuple[str, str]:
+        """The truth for the red dot: recording is claimed only while bytes reach the medium."""
+        patience = _STALE_NS + self._settings.sync_ms * _MS
+        if self._fault:
+            return "fault", self._fault
+        if age_s * NS > patience:
+            return "fault", f"Card does not answer: nothing saved for {age_s:.0f} s"
+        if paused:
+            return "paused", "Recording is paused"
+        if self._synced_at is None:
+            return "idle", "Nothing recorded yet"
+        if now - self._synced_at > patience:
+            return "idle", "No pictures to record"
+        return "recording", ""

@@ -1,0 +1,90 @@
+"""What a look at a segment found: values only."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blackbox_qt.core.clock import Anchor
+from blackbox_qt.storage.record import Link
+from blackbox_qt.storage.segment import SegmentName
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes that are not as they were recorded.
+
+    Threads: immutable, any.
+    """
+
+    offset: int  # first byte that may be wrong
+    end: int  # first byte that is right again, or the file's size
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A place where pictures are missing.
+
+    Threads: immutable, any.
+    """
+
+    t_ns: int  # last picture before it, boot clock
+    length_ns: int  # to the next picture
+    frames: int  # numbers the driver gave to pictures that are not here
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReport:
+    """One file, read and verified.
+
+    state: finished | torn (ends without an end record; whole up to there) | damaged | unreadable.
+
+    Threads: immutable, any.
+    """
+
+    path: Path
+    state: str
+    name: SegmentName | None  # from the head record, or else the file's name
+    origin: str = ""
+    device: str = ""
+    software: str = ""
+    width: int = 0
+    height: int = 0
+    previous: Link | None = None  # what the head record says it continues
+    fragments: int = 0
+    frames: int = 0
+    key_frames: int = 0
+    lost: Counter[str] = field(default_factory=Counter)  # frames missing, by cause, as recorded
+    missing: int = 0  # holes in the driver's frame numbers
+    gaps: tuple[Gap, ...] = ()  # the first 1000
+    first_t_ns: int | None = None
+    last_t_ns: int | None = None
+    anchor: Anchor | None = None  # the best the file has
+    end_reason: str = ""
+    damage: tuple[Damage, ...] = ()
+    torn_bytes: int = 0
+    digests: tuple[bytes, ...] = ()  # of the good records, in order
+    times_ns: array[int] = field(default_factory=lambda: array("q"))  # of the good frames, in order
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong with it; a torn tail is what a power cut leaves, not damage."""
+        return self.state in ("finished", "torn")
+
+    @property
+    def chain_ok(self) -> bool:
+        return self.ok
+
+    @property
+    def duration_s(self) -> float:
+        """From the first to the last picture, s."""
+        if self.first_t_ns is None or self.last_t_ns is None:
+            return 0.0
+        return (self.last_t_ns - self.first_t_ns) / 1e9
+
+    def utc_ns(self, t_ns: int) -> int | None:
+        """A boot time as UTC, ns since 1970, by the file's best anchor; None without one."""
+        return self.anchor.utc_ns + t_ns - self.anchor.boot_ns if self.anchor else None

@@ -1,0 +1,152 @@
+"""Where segments live and what they are called. Never a date: a car has no wall clock when it starts."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from blackbox_qt.storage.disk import Disk, StorageError, words_for
+from blackbox_qt.storage.record import Link
+
+PART = ".part"
+_CAMERA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_STEM = re.compile(rf"({_CAMERA.pattern})-(\d{{6,9}})-(\d{{5,9}})")
+_BOOT = re.compile(r"(?:.*-)?(\d{6,9})(?:-\d{5,9}\..*)?")
+_COUNTER = "boots"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SegmentName:
+    """Identity of a segment: camera, start of the library, number in that start.
+
+    Threads: immutable, any.
+    """
+
+    camera: str
+    boot: int
+    seq: int
+
+    def __post_init__(self) -> None:
+        if not _CAMERA.fullmatch(self.camera):
+            raise ValueError(f"{self.camera!r} is not a camera's name: letters, digits, _ and -, at most 32")
+
+    @property
+    def stem(self) -> str:
+        return f"{self.camera}-{self.boot:06d}-{self.seq:05d}"
+
+    @property
+    def final(self) -> str:
+        return self.stem + ".mp4"
+
+    @property
+    def part(self) -> str:
+        return self.final + PART
+
+    @property
+    def sidecar(self) -> str:
+        return self.stem + ".json"
+
+    @classmethod
+    def parse(cls, file_name: str) -> SegmentName | None:
+        """From a file's name, finished or not; None for any other name."""
+        found = _STEM.fullmatch(file_name.removesuffix(PART).removesuffix(".mp4"))
+        return cls(found[1], int(found[2]), int(found[3])) if found else None
+
+
+def write_sidecar(disk: Disk, folder: Path, name: SegmentName, state: str) -> None:
+    """What is learnt or decided after the segment was opened; whole at any moment, and durable on return."""
+    body = {"format": 1, "segment": name.stem, "state": state, "dates": [], "locks": [], "notes": []}
+    disk.write_small(folder / name.sidecar, json.dumps(body, indent=1).encode() + b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the next segment goes.
+
+    Threads: immutable, any.
+    """
+
+    root: Path  # of the library
+    name: SegmentName
+    link: Link
+
+    @property
+    def folder(self) -> Path:
+        return self.root / f"{self.name.boot:06d}"
+
+
+class Store:
+    """The two libraries below the data folder: `recordings` of real cameras, `demo` of everything else.
+
+    Gives out names, each once: a library's start counter goes up, durably, before the first name of a start.
+
+    Threads: any; `check_writable` and `place` may block on the disk.
+    """
+
+    def __init__(self, disk: Disk, data: Path) -> None:
+        self.disk = disk
+        self.data = data
+        self._lock = threading.Lock()
+        self._boots: dict[Path, int] = {}
+        self._seqs: dict[tuple[Path, str], int] = {}
+        self._links: dict[tuple[Path, str], Link] = {}
+
+    def check_writable(self) -> None:
+        """Make the data folder if need be; StorageError with one sentence when nothing can be written there."""
+        try:
+            for folder in reversed([self.data, *self.data.parents]):
+                if not self.disk.is_dir(folder):
+                    self.disk.mkdir(folder)
+            self.disk.probe(self.data)
+        except OSError as error:
+            raise StorageError(f"Cannot record to the data folder {self.data}: {_reason(error, self.data)}") from error
+
+    def library(self, origin: str) -> Path:
+        return self.data / ("recordings" if origin == "camera" else "demo")
+
+    def place(self, camera: str, origin: str) -> Place:
+        """A new name and what it continues; OSError when the disk refuses."""
+        root = self.library(origin)
+        with self._lock:  # only threads that write to this disk meet here
+            boot = self._boots.get(root) or self._start(root)
+            seq = self._seqs[root, camera] = self._seqs.get((root, camera), 0) + 1
+            return Place(root, SegmentName(camera, boot, seq), self._links.get((root, camera), Link()))
+
+    def continue_from(self, place: Place, link: Link) -> None:
+        """The camera's next segment names `link` as the one before it."""
+        with self._lock:
+            self._links[place.root, place.name.camera] = link
+
+    def _start(self, root: Path) -> int:
+        """Count this start before anything is named after it."""
+        self.disk.mkdir(root)
+        boot = max(_counted(self.disk, root), _highest(self.disk, root)) + 1
+        self.disk.write_small(root / _COUNTER, b"%d\n" % boot)
+        self.disk.mkdir(root / f"{boot:06d}")
+        self.disk.sync_dir(root)
+        self.disk.sync_dir(self.data)
+        self._boots[root] = boot
+        return boot
+
+
+def _counted(disk: Disk, root: Path) -> int:
+    """The counter's file; 0 when it is lost or not a number."""
+    try:
+        text = disk.read_small(root / _COUNTER, 32).strip()
+    except FileNotFoundError:
+        return 0
+    return int(text) if text.isdigit() and len(text) <= 9 else 0
+
+
+def _highest(disk: Disk, root: Path) -> int:
+    """The highest start among the names present, of folders and of files that were moved up."""
+    found = (_BOOT.fullmatch(entry.name) for entry in disk.list(root))
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+def _reason(error: OSError, data: Path) -> str:
+    words = words_for(error, data)
+    return words[0].lower() + words[1:] + "."

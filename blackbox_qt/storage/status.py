@@ -1,0 +1,41 @@
+"""What the Writer says about itself, and the settings it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSettings:
+    """How a camera is recorded.
+
+    Threads: immutable, any.
+    """
+
+    fragment_ms: int = 250  # longest fragment; also how long packets must be missing for the rest to be written
+    segment_s: float = 60.0  # the first key frame after this begins a new segment
+    memory_s: float = 10.0  # video time that may wait for a slow card
+    sync_ms: int = 0  # time between syncs; 0: after every fragment
+    software: str = "blackbox-qt"  # name and version, sealed into every segment
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStatus:
+    """One moment of a Writer.
+
+    Threads: immutable, any.
+    """
+
+    state: str  # idle | recording | paused | fault
+    words: str  # why, for the user; "" when there is nothing to say
+    segment: str  # name of the open segment without suffix, or ""
+    frames_written: int  # handed to the operating system, rewrites included
+    frames_durable: int  # known to be on the medium, each once
+    bytes: int  # handed to the operating system
+    queue_packets: int  # not known to be durable
+    queue_s: float  # their video time, s
+    unsynced_age_s: float  # since the oldest of them was handed over, s; 0 when there is none
+    lost: Mapping[str, int]  # camera | mailbox | encoder | disk | stopped -> frames
+    segments: int  # finished since the start
+    paused_until_ns: int | None  # boot clock; None when not paused

@@ -1,0 +1,194 @@
+"""Reads one segment, finished, torn or hostile, and reports what it holds. Never writes."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from blackbox_qt.core.clock import NS, Anchor
+from blackbox_qt.storage import record_read
+from blackbox_qt.storage.disk import Disk
+from blackbox_qt.storage.fmp4 import IndexEntry
+from blackbox_qt.storage.record_read import FragmentRecord, Head
+from blackbox_qt.storage.report import Damage, Gap, SegmentReport
+from blackbox_qt.storage.segment import PART, SegmentName
+from blackbox_qt.storage.walk import Piece, Walk, index_matches
+
+_GAP_NS = NS  # pictures further apart than this are a gap even if the driver's numbers have no hole
+_MAX_KEPT = 1_000_000  # frames, records: what is remembered of one file, however large
+_MAX_GAPS = 1000
+_MAX_DAMAGE = 100
+
+
+class FileBytes(AbstractContextManager["FileBytes"]):
+    """A file through the Disk, as the reader wants it.
+
+    Threads: one owner.
+    """
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self._disk = disk
+        self._fd = disk.open_read(path)
+        self.size = disk.size(self._fd)
+
+    def at(self, offset: int, count: int) -> bytes:
+        return self._disk.read_at(self._fd, count, offset)
+
+    def __exit__(self, *_: object) -> None:
+        self._disk.close(self._fd)
+
+
+def verify(disk: Disk, path: Path) -> SegmentReport:
+    """Report on one file; whatever is in it, and also when it cannot be read, there is a report and no exception."""
+    look = _Look(path)
+    try:
+        with FileBytes(disk, path) as source:
+            for piece in Walk(source):
+                look.add(piece, source)
+            return look.report(source.size)
+    except OSError as error:
+        return look.unreadable(f"cannot be read: {error.strerror or error}")
+
+
+class _Look:
+    """Gathers a report piece by piece."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._head: Head | None = None
+        self._kinds: Counter[str] = Counter()
+        self._index: list[IndexEntry] = []
+        self._damage: list[Damage] = []
+        self._good_end = 0
+        self._frames = self._keys = self._missing = 0
+        self._lost: Counter[str] = Counter()
+        self._gaps: list[Gap] = []
+        self._last: tuple[int, int] | None = None
+        self._first_t: int | None = None
+        self._anchor: Anchor | None = None
+        self._reason = ""
+        self._digests: list[bytes] = []
+        self._times = array("q")
+
+    def add(self, piece: Piece, source: FileBytes) -> None:
+        try:
+            words = piece.words or self._take(piece, source)
+        except ValueError as error:
+            words = str(error)
+        if words:
+            self._note(Damage(piece.offset, piece.end, words))
+            self._identify(piece)
+        else:
+            self._kinds[piece.kind] += 1
+            self._good_end = piece.end
+            if piece.digest and len(self._digests) < _MAX_KEPT:
+                self._digests.append(piece.digest)
+
+    def _note(self, damage: Damage) -> None:
+        if len(self._damage) < _MAX_DAMAGE:
+            self._damage.append(damage)
+
+    def _identify(self, piece: Piece) -> None:
+        """A damaged opening still says, unproven, whose file this is."""
+        if self._head is None and piece.body is not None and piece.offset == 0:
+            try:
+                self._head = record_read.head(piece.body)
+            except ValueError:
+                return
+
+    def _take(self, piece: Piece, source: FileBytes) -> str:
+        """Use a proven piece; returns what is wrong with it nevertheless."""
+        if piece.kind == "head" and piece.body:
+            self._head = record_read.head(piece.body)
+            self._consider(self._head.anchor)
+        elif piece.kind == "fragment" and piece.body and piece.moof:
+            record = record_read.fragment(piece.body)
+            if len(record.times_ns) != len(piece.moof.sizes):
+                return "a record counts other frames than its fragment holds"
+            if piece.moof.keys[0] and len(self._index) < _MAX_KEPT:
+                self._index.append(IndexEntry(piece.moof.start_us, piece.offset))
+            self._keys += sum(piece.moof.keys)
+            self._add_frames(record)
+        elif piece.kind == "end" and piece.body:
+            self._reason = record_read.end_reason(piece.body)
+        elif piece.kind == "index" and not self._damage and not index_matches(source, piece, self._index):
+            return "the index of key frames at the end does not match (the pictures are not concerned)"
+        return ""
+
+    def _add_frames(self, record: FragmentRecord) -> None:
+        self._consider(record.anchor)
+        self._lost.update(record.lost)
+        self._frames += len(record.times_ns)
+        for seq, t_ns in zip(record.seqs, record.times_ns, strict=True):
+            if self._last is not None:
+                self._compare(self._last, seq, t_ns)
+            else:
+                self._first_t = t_ns
+            self._last = (seq, t_ns)
+        if len(self._times) < _MAX_KEPT:
+            self._times.extend(record.times_ns)
+
+    def _compare(self, last: tuple[int, int], seq: int, t_ns: int) -> None:
+        missing = max(0, seq - last[0] - 1)
+        self._missing += missing
+        if (missing or t_ns - last[1] > _GAP_NS) and len(self._gaps) < _MAX_GAPS:
+            self._gaps.append(Gap(last[1], t_ns - last[1], missing))
+
+    def _consider(self, anchor: Anchor) -> None:
+        """Keep the anchor that is worth most; among equals the latest."""
+        if self._anchor is None or _worth(anchor) >= _worth(self._anchor):
+            self._anchor = anchor
+
+    def report(self, size: int) -> SegmentReport:
+        if not self._kinds and self._head is None:
+            return self.unreadable("is empty" if size == 0 else "is not a recording of this program")
+        torn = 0
+        finished = bool(self._kinds["end"])
+        if not finished and self._path.name.endswith(PART):
+            torn = size - self._good_end
+            self._damage = [damage for damage in self._damage if damage.offset < self._good_end]
+        elif not finished and not self._damage:
+            self._note(Damage(size, size, "it is cut off: the end record is missing"))
+        elif finished and not self._kinds["index"] and not self._damage:
+            self._note(Damage(size, size, "the index at the end is missing (the pictures are not concerned)"))
+        state = "damaged" if self._damage else "finished" if finished else "torn"
+        return self._filled(state, torn)
+
+    def _filled(self, state: str, torn: int) -> SegmentReport:
+        head = self._head
+        return SegmentReport(
+            path=self._path,
+            state=state,
+            name=head.name if head else SegmentName.parse(self._path.name),
+            origin=head.origin if head else "",
+            device=head.device if head else "",
+            software=head.software if head else "",
+            width=head.width if head else 0,
+            height=head.height if head else 0,
+            previous=head.previous if head else None,
+            fragments=self._kinds["fragment"],
+            frames=self._frames,
+            key_frames=self._keys,
+            lost=self._lost,
+            missing=self._missing,
+            gaps=tuple(self._gaps),
+            first_t_ns=self._first_t,
+            last_t_ns=self._last[1] if self._last else None,
+            anchor=self._anchor,
+            end_reason=self._reason,
+            damage=tuple(self._damage),
+            torn_bytes=torn,
+            digests=tuple(self._digests),
+            times_ns=self._times,
+        )
+
+    def unreadable(self, words: str) -> SegmentReport:
+        damage = (Damage(0, 0, words),)
+        return SegmentReport(self._path, "unreadable", SegmentName.parse(self._path.name), damage=damage)
+
+
+def _worth(anchor: Anchor) -> tuple[bool, int]:
+    known = anchor.uncertainty_ns if anchor.uncertainty_ns is not None else 1 << 62
+    return anchor.source != "unsynced", -known

@@ -1,0 +1,95 @@
+"""The thread that records one camera. What it does is in `recording.py`; here it is only woken and stopped."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from blackbox_qt.core.clock import Clock
+from blackbox_qt.core.packet import Packet
+from blackbox_qt.core.worker import Worker
+from blackbox_qt.storage.open_segment import FinishedSegment
+from blackbox_qt.storage.recording import Recording
+from blackbox_qt.storage.segment import SegmentName, Store
+from blackbox_qt.storage.status import WriterSettings, WriterStatus
+
+log = logging.getLogger(__name__)
+
+
+def _nobody(_: FinishedSegment) -> None:
+    """Segments nobody asked about."""
+
+
+class Writer:
+    """Records one camera's packets into segments; an outlet of the encoder.
+
+    `on_segment(finished)` is called on the disk thread, `on_crash(error)` on the dying one.
+
+    Threads: `put` by the encoder's; `start`, `finish` by the owner; everything else any.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        store: Store,
+        clock: Clock,
+        settings: WriterSettings | None = None,
+        *,
+        on_segment: Callable[[FinishedSegment], None] = _nobody,
+        on_crash: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.camera = SegmentName(camera, 0, 0).camera  # ValueError now rather than on the disk thread
+        self.first_durable = threading.Event()  # set when the first fragment is on the medium
+        self._recording = Recording(store, clock, settings or WriterSettings(), on_segment)
+        self._wake = threading.Event()
+        self._worker = Worker(f"disk-{camera}", self._run, on_crash)
+        self._words = ""
+
+    def start(self) -> None:
+        self._worker.start()
+
+    def put(self, packet: Packet) -> None:
+        """Take a packet; never waits for the disk."""
+        if self._recording.put(packet):
+            self._wake.set()
+
+    def pause(self, seconds: float) -> None:
+        """The user stops recording for a time; it goes on by itself, at a key frame. ValueError unless positive."""
+        self._recording.pause(seconds)
+        self._wake.set()
+
+    def resume(self) -> None:
+        """The user ends the pause early."""
+        self._recording.resume()
+
+    def finish(self, timeout_s: float) -> bool:
+        """Write everything, end the segment, stop the thread; True when all of it is durable.
+
+        Returns within `timeout_s` seconds even when the card does not answer; the thread is then still in the
+        system call, and the caller decides whether to leave the process.
+        """
+        self._recording.finish(timeout_s)
+        self._worker.stop()
+        self._wake.set()
+        return self._worker.join(timeout_s) and self._worker.error is None and self._recording.all_durable
+
+    def status(self) -> WriterStatus:
+        return self._recording.status()
+
+    def _run(self) -> None:
+        while not self._recording.ended:
+            wait = self._recording.step()
+            self._report()
+            if not self._recording.ended:
+                self._wake.wait(wait)
+                self._wake.clear()
+
+    def _report(self) -> None:
+        """Tell the log about a new fault, and about its end; once each."""
+        if not self.first_durable.is_set() and self._recording.has_durable:
+            self.first_durable.set()
+        words = self._recording.fault
+        if words != self._words:
+            self._words = words
+            log.log(logging.ERROR if words else logging.INFO, "%s: %s", self.camera, words or "recording again")
