@@ -14,6 +14,7 @@ set -euo pipefail
 root=$(cd -P -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
 venv=$root/.venv
 stamp=$venv/.blackbox-setup # one line per finished "key + groups of Python packages"
+half_done=$venv/.blackbox-half-done # there while pip is at work: if it was killed, half a package may lie there
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() {
@@ -186,10 +187,10 @@ find_python() {
   return 1
 }
 
-# Whether .venv can be used as it is: alive, of the Python it was made for, with its own pip, and seeing the system's
+# Whether .venv can be used as it is: whole, alive, of the Python it was made for, with its own pip, and seeing the system's
 # packages exactly where it should.
 venv_is_sound() {
-  [[ -x $venv/bin/python ]] || return 1
+  [[ -x $venv/bin/python && ! -e $half_done ]] || return 1
   local system=false
   if [[ $pi == yes ]]; then system=true; fi
   grep -qx "include-system-site-packages = $system" "$venv/pyvenv.cfg" 2>/dev/null || return 1
@@ -227,7 +228,7 @@ PYTHON
 }
 
 python_packages() {
-  local key=$1 work from_apt='' glibc
+  local key=$1 work from_apt='' glibc result=0 interrupted=no
   work=$(mktemp -d)
   # shellcheck disable=SC2064 # the directory of now
   trap "rm -rf -- '$work' '${log:-$work}'" EXIT
@@ -249,9 +250,13 @@ python_packages() {
   fi
   requirements "${groups[*]}" "$from_apt" >"$work/requirements"
   say "installing Python packages into .venv (once; some minutes on a slow line)"
+  : >"$half_done"
+  trap 'interrupted=yes' INT TERM
   "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
-    --requirement "$work/requirements" --constraint "$work/constraints" >&2 ||
-    die 1 "pip could not install the Python packages"
+    --requirement "$work/requirements" --constraint "$work/constraints" >&2 || result=$?
+  trap - INT TERM
+  if [[ $interrupted == no ]] && ((result < 128)); then rm -f -- "$half_done"; fi
+  if ((result)); then die 1 "pip could not install the Python packages"; fi
   # The program is used from where it lies; no copy of it is installed.
   printf '%s\n' "$root" >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/blackbox_qt.pth"
   { if [[ -f $stamp ]]; then grep "^$key" -- "$stamp" || true; fi; } >"$stamp.new"

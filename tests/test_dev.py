@@ -165,6 +165,13 @@ def test_a_setup_that_failed_is_taken_up_again(checkout: Checkout) -> None:
     assert len(checkout.calls("-m pip install")) == 2
 
 
+def test_after_a_killed_pip_the_venv_is_made_anew(checkout: Checkout) -> None:
+    checkout.run("dev", "setup", "headless", PIP_FAILS="137")
+    assert checkout.run("dev", "setup", "headless").returncode == 0
+    assert len(checkout.calls("-m venv")) == 2
+    assert checkout.run("dev", "setup", "headless").stderr == ""
+
+
 def test_through_a_link_and_with_the_users_arguments(checkout: Checkout, tmp_path: Path) -> None:
     link = tmp_path / "bb"
     link.symlink_to(checkout.root / "dev")
