@@ -96,10 +96,15 @@ class Images(Mapping[str, Image]):
 
     __slots__ = ("_images", "_lazy", "_lock")
 
-    def __init__(self, images: Mapping[str, Image], lazy: Mapping[str, LazyImage]) -> None:
+    def __init__(self, images: Mapping[str, Image]) -> None:
         self._images = dict(images)
-        self._lazy = {k: v for k, v in lazy.items() if k not in images}
+        self._lazy: dict[str, LazyImage] = {}
         self._lock = threading.Lock()
+
+    def offer(self, name: str, make: LazyImage) -> None:
+        """`make(main)` gives picture `name` to whoever asks, unless the camera gave it. Before publishing only."""
+        if name not in self._images:
+            self._lazy[name] = make
 
     def __getitem__(self, name: str) -> Image:
         image = self._images.get(name)
@@ -190,10 +195,9 @@ class Frame:
         t_ns: int,
         images: Mapping[str, Image],
         release: Callable[[], None],
-        lazy: Mapping[str, LazyImage] | None = None,
     ) -> Frame:
         """The first handle, made by a source. `release` is called once, by the last close, on that thread."""
-        return cls(camera, seq, t_ns, Lease(Images(images, lazy or {}), release), "source")
+        return cls(camera, seq, t_ns, Lease(Images(images), release), "source")
 
     @property
     def images(self) -> Images:

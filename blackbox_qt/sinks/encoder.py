@@ -54,21 +54,26 @@ class Encoder:
     """Takes frames from its mailbox, encodes them in `enc-<camera>`, hands packets to its outlets.
 
     The frame's planes are given to libx264 where they lie; it copies what it wants during the call. Key frames are
-    forced by sensor time. A change of size, format or `identity` opens a new codec and so a new StreamInfo.
+    forced by sensor time. A change of size, format or `identity()` opens a new codec and so a new StreamInfo.
 
-    Threads: `start`, `stop` by the owner; `request_key`, `identity` and figures any; outlets are called on its thread.
+    Threads: `start`, `stop` by the owner; `request_key` and figures any; outlets are called on its thread.
     """
 
     def __init__(
-        self, camera: str, inbox: Mailbox, settings: EncoderSettings, on_crash: Callable[[BaseException], None]
+        self,
+        camera: str,
+        inbox: Mailbox,
+        settings: EncoderSettings,
+        identity: Callable[[], Identity],
+        on_crash: Callable[[BaseException], None],
     ) -> None:
         self.camera = camera
-        self.identity: Callable[[], Identity] = Identity
+        self.inbox = inbox
         self.encoded = 0
         self.lost: dict[str, int] = {"camera": 0, "mailbox": 0, "encoder": 0}
         self.busy_s = 0.0  # time spent encoding, for headroom
         self._settings = settings
-        self._inbox = inbox
+        self._identity = identity
         self._outlets: tuple[Outlet, ...] = ()
         self._worker = Worker(f"enc-{camera}", self._run, on_crash)
         self._codec: _Codec | None = None
@@ -85,7 +90,7 @@ class Encoder:
     def stop(self, timeout: float) -> bool:
         """Close the mailbox and wait until the last packet is out. False when that took longer than `timeout` s."""
         self._worker.stop()
-        self._inbox.close()
+        self.inbox.close()
         return self._worker.join(timeout)
 
     def request_key(self) -> None:
@@ -94,9 +99,9 @@ class Encoder:
 
     def _run(self) -> None:
         while True:
-            frame = self._inbox.take()
+            frame = self.inbox.take()
             if frame is None:
-                if self._inbox.closed:
+                if self.inbox.closed:
                     break
                 continue
             with frame:
@@ -106,7 +111,7 @@ class Encoder:
     def _take(self, frame: Frame) -> None:
         begin = time.perf_counter()
         main = frame.images["main"]
-        identity = self.identity()
+        identity = self._identity()
         if self._codec is None or not self._codec.fits(main.layout, identity):
             self._flush()
             self._codec = _Codec(self.camera, main.layout, identity, self._settings)

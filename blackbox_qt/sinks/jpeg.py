@@ -65,7 +65,7 @@ class JpegSink:
         self.encoded = 0
         self.busy_s = 0.0
         self.latest: JpegFrame | None = None
-        self._inbox = inbox
+        self.inbox = inbox
         self._settings = settings
         self._clock = clock
         self._fault = fault
@@ -88,7 +88,7 @@ class JpegSink:
     def stop(self, timeout: float) -> bool:
         """Close the mailbox, refuse waiting jobs, wait at most `timeout` s. False when it took longer."""
         self._worker.stop()
-        self._inbox.close()
+        self.inbox.close()
         self._awake.set()
         return self._worker.join(timeout)
 
@@ -116,28 +116,28 @@ class JpegSink:
 
     def _wake(self) -> None:
         self._awake.set()  # in this order: see _sleep_if_idle
-        self._inbox.paused = False
+        self.inbox.paused = False
 
     def _sleep_if_idle(self) -> None:
         with self._lock:
             if self._listeners or self._jobs:
                 return
             self._awake.clear()
-        self._inbox.paused = True
+        self.inbox.paused = True
         self.latest = None  # old by the time anybody looks again
         if self._awake.is_set():  # somebody came in between
-            self._inbox.paused = False
+            self.inbox.paused = False
 
     def _run(self) -> None:
         try:
             while not self._worker.stop_requested.is_set():
                 self._sleep_if_idle()
                 self._awake.wait()
-                frame = self._inbox.take(_CARD_EVERY_S if self._shown_stopped() else STOPPED_AFTER_S)
+                frame = self.inbox.take(_CARD_EVERY_S if self._shown_stopped() else STOPPED_AFTER_S)
                 if frame is not None:
                     with frame:
                         self._take(frame)
-                elif self._listeners and not self._inbox.closed:
+                elif self._listeners and not self.inbox.closed:
                     self._publish_card()
         finally:
             self._refuse("the program is ending")

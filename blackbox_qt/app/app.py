@@ -1,0 +1,145 @@
+"""The program without a face: cameras from the configuration, up and down in order, and how it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+import blackbox_qt
+from blackbox_qt.app.camera import Camera
+from blackbox_qt.app.reporter import Reporter
+from blackbox_qt.app.status import DiskStatus, Status, overall
+from blackbox_qt.config import CameraConfig, Config
+from blackbox_qt.core.clock import NS, Clock, SystemClock
+from blackbox_qt.sources import Source, SourceError
+from blackbox_qt.storage.disk import Disk
+from blackbox_qt.storage.segment import Store
+from blackbox_qt.storage.status import WriterSettings
+from blackbox_qt.storage.writer import Writer
+
+log = logging.getLogger(__name__)
+
+STOP_LIMIT_S = 4.0
+"""All of a polite end: frames home, files finished, threads joined."""
+_FRESH_NS = NS // 10
+
+
+class App:
+    """Everything that records. Faces (window, web) look at it and are not needed.
+
+    `sources` replaces cameras' sources by name, for tests. Raises StorageError on entering when the data folder
+    cannot be written.
+
+    Threads: enter and leave by one owner; everything else any.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock | None = None,
+        disk: Disk | None = None,
+        sources: Mapping[str, Callable[[], Source]] | None = None,
+    ) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.data = config.storage.data.expanduser()
+        self.stopped_well = True
+        self._disk = disk or Disk()
+        self._store = Store(self._disk, self.data)
+        self._began_ns = self.clock.boot_ns()
+        self._lock = threading.Lock()
+        self._snapshot: tuple[int, Status] | None = None
+        self.cameras = {c.name: self._camera(c, (sources or {}).get(c.name)) for c in config.camera}
+        self._reporter = Reporter(self.status)
+
+    def __enter__(self) -> App:
+        self._store.check_writable()
+        for camera in self.cameras.values():
+            camera.start()
+        self._reporter.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        until = self.clock.boot_ns() + int(STOP_LIMIT_S * NS)
+
+        def left_s() -> float:
+            return max(0.05, (until - self.clock.boot_ns()) / NS)
+
+        self._reporter.stop(left_s())
+        done = [camera.stop(left_s) for camera in self.cameras.values()]
+        self.stopped_well = all(done)
+
+    def wait_first_durable(self, timeout: float) -> bool:
+        """Wait until every camera's first fragment is on the disk, or has failed, or `timeout` seconds.
+
+        True when all are recording. Heavy imports wait for this: the recorder starts first.
+        """
+        until = self.clock.boot_ns() + int(timeout * NS)
+        for camera in self.cameras.values():
+            while not camera.settled.wait(0.05) and self.clock.boot_ns() < until:
+                pass
+        return all(camera.writing.now.first_durable.is_set() for camera in self.cameras.values())
+
+    def refused(self) -> SourceError | None:
+        """Why a camera can never work as it is configured; None when none says so."""
+        return next((c.refused for c in self.cameras.values() if c.refused is not None), None)
+
+    def pause(self, seconds: float) -> None:
+        """Stop recording on all cameras; it goes on by itself after `seconds`. Raises ValueError unless positive."""
+        log.warning("recording was stopped by the user for %.0f s", seconds)
+        for camera in self.cameras.values():
+            camera.pause(seconds)
+
+    def resume(self) -> None:
+        """Record again, now."""
+        log.info("recording was started by the user")
+        for camera in self.cameras.values():
+            camera.resume()
+
+    def status(self) -> Status:
+        """The snapshot that all faces share, at most 0.1 s old."""
+        now = self.clock.boot_ns()
+        with self._lock:
+            if self._snapshot is None or now - self._snapshot[0] > _FRESH_NS:
+                self._snapshot = now, self._look(now)
+            return self._snapshot[1]
+
+    def _look(self, now: int) -> Status:
+        cameras = tuple(camera.status() for camera in self.cameras.values())
+        recording, words = overall(cameras)
+        anchor = self.clock.anchor()
+        return Status(
+            version=blackbox_qt.__version__,
+            uptime_s=round((now - self._began_ns) / NS, 1),
+            utc_ns=anchor.utc_ns,
+            utc_source=anchor.source,
+            recording=recording,
+            words=words,
+            cameras=cameras,
+            disk=self._disk_status(),
+            viewers=sum(c.stream.viewers for c in cameras),
+        )
+
+    def _disk_status(self) -> DiskStatus:
+        try:
+            free, total = self._disk.space(self.data)
+        except OSError as error:
+            return DiskStatus(str(self.data), 0, 0, f"The card cannot be read: {error.strerror}")
+        return DiskStatus(str(self.data), free, total, "")
+
+    def _camera(self, config: CameraConfig, source: Callable[[], Source] | None) -> Camera:
+        storage = self.config.storage
+        settings = WriterSettings(
+            fragment_ms=storage.fragment_ms,
+            segment_s=storage.segment_s,
+            memory_s=storage.memory_s,
+            sync_ms=storage.sync_ms,
+            software=f"blackbox-qt {blackbox_qt.__version__}",
+        )
+
+        def make_writer(on_crash: Callable[[BaseException], None]) -> Writer:
+            return Writer(config.name, self._store, self.clock, settings, on_crash=on_crash)
+
+        return Camera(config, self.config, make_writer, self.clock, source)

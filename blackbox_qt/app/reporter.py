@@ -1,0 +1,73 @@
+"""Says in the log what changed, in the words of the status; once a second at most, never per frame."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from blackbox_qt.app.status import CameraStatus, Status
+from blackbox_qt.core.worker import Worker
+
+log = logging.getLogger(__name__)
+
+_EVERY_S = 1.0
+_LINE_EVERY = 60  # looks between two lines that only say that all is well
+_UNSYNCED_ALARM_S = 2.0
+
+
+class Reporter:
+    """Looks at the status in a thread of its own, `status`.
+
+    Threads: `start`, `stop` by the owner.
+    """
+
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self._status = status
+        self._last: dict[str, tuple[str, ...]] = {}
+        self._lost: dict[str, int] = {}
+        self._worker = Worker("status", self._run)
+
+    def start(self) -> None:
+        self._worker.start()
+
+    def stop(self, timeout: float) -> bool:
+        self._worker.stop()
+        return self._worker.join(timeout)
+
+    def _run(self) -> None:
+        looks = 0
+        while not self._worker.stop_requested.wait(_EVERY_S):
+            status = self._status()
+            for camera in status.cameras:
+                self._changes(camera)
+            if looks % _LINE_EVERY == 0:
+                log.info("%s", line(status))
+            looks += 1
+
+    def _changes(self, camera: CameraStatus) -> None:
+        """Recorder's drops and a disk that lags are alarms, said when they begin and when they grow."""
+        lost = sum(camera.lost.values())
+        if lost > self._lost.get(camera.name, 0):
+            causes = ", ".join(f"{cause} {count}" for cause, count in camera.lost.items() if count)
+            log.warning("%s: %d frames lost so far (%s)", camera.name, lost, causes)
+        self._lost[camera.name] = lost
+        late = camera.recording.unsynced_s > _UNSYNCED_ALARM_S
+        now = (camera.recording.state, "late" if late else "")
+        if self._last.get(camera.name, now) != now:
+            if late:
+                log.warning("%s: %.1f s are not on the disk yet; the card is slow", camera.name, camera.recording.unsynced_s)
+            log.info("%s: recording is %s %s", camera.name, camera.recording.state, camera.recording.words)
+        self._last[camera.name] = now
+
+
+def line(status: Status) -> str:
+    """The status in one line."""
+    parts = [f"{'REC' if status.recording == 'recording' else status.recording.upper()}"]
+    for c in status.cameras:
+        lost = sum(c.lost.values())
+        parts.append(
+            f"{c.name} {c.width}x{c.height} {c.fps:.1f} fps, {c.recording.frames} frames on disk, {lost} lost, "
+            f"encoder {c.encoder.ms_per_frame:.1f} ms, {c.stream.viewers} watching"
+        )
+    parts.append(f"{status.disk.free_bytes / 1e9:.1f} GB free")
+    return " | ".join(parts)

@@ -1,0 +1,110 @@
+"""One frozen snapshot of everything, shared by window, web and log: same words everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+CameraState = Literal["starting", "live", "stopped", "fault"]
+"""starting: not seen yet; live: frames come; stopped: no frame for 300 ms; fault: being tried again."""
+
+RecordingState = Literal["idle", "recording", "paused", "fault"]
+"""recording is said only while bytes reach the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderStatus:
+    """Threads: immutable, any."""
+
+    frames: int
+    ms_per_frame: float  # mean since start
+    headroom: float  # part of the time between two frames that is left over, 0..1
+    words: str  # empty when well
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """Threads: immutable, any."""
+
+    viewers: int
+    frames: int  # JPEG pictures made since start
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStatus:
+    """Threads: immutable, any."""
+
+    state: RecordingState
+    words: str
+    segment: str  # name of the open file, empty when there is none
+    segments: int  # finished since start
+    frames: int  # on the disk and synced, since start
+    bytes: int
+    queue_frames: int
+    queue_s: float  # video waiting in memory
+    unsynced_s: float  # age of the oldest packet that a power cut would take
+    resumes_in_s: float | None  # paused by the user for so long
+    lost: Mapping[str, int]  # frames not in any file, by cause
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """Threads: immutable, any."""
+
+    name: str
+    device: str
+    origin: str
+    state: CameraState
+    words: str  # what is wrong, for a person; empty when well
+    width: int
+    height: int
+    fps: float
+    age_s: float | None  # of the newest frame
+    frames: int
+    lost: Mapping[str, int]  # by cause: camera, mailbox, encoder, disk, ...
+    buffers: Mapping[str, int]  # by holder, and "free"
+    encoder: EncoderStatus
+    stream: StreamStatus
+    recording: RecordingStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DiskStatus:
+    """Threads: immutable, any."""
+
+    path: str
+    free_bytes: int
+    total_bytes: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Threads: immutable, any."""
+
+    version: str
+    uptime_s: float
+    utc_ns: int
+    utc_source: str  # ntp | unsynced: whether anybody vouches for the clock
+    recording: RecordingState  # of all cameras together: the worst one's
+    words: str  # the strip's sentence, empty when well
+    cameras: tuple[CameraStatus, ...]
+    disk: DiskStatus
+    viewers: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types, ready for JSON."""
+        return asdict(self)
+
+
+_WORST_FIRST: tuple[RecordingState, ...] = ("fault", "idle", "paused", "recording")
+
+
+def overall(cameras: tuple[CameraStatus, ...]) -> tuple[RecordingState, str]:
+    """The state of all cameras together, and the sentence for the strip."""
+    worst = min((c.recording.state for c in cameras), key=_WORST_FIRST.index, default="idle")
+    words = [f"{c.name.upper()}: {c.recording.words}" for c in cameras if c.recording.words]
+    words += [f"{c.name.upper()}: {c.words}" for c in cameras if c.words and not c.recording.words]
+    return worst, " · ".join(words)

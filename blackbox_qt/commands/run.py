@@ -1,0 +1,183 @@
+"""`blackbox-qt run`: recorder first, then the page, then the window; and down again in reverse."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
+from types import FrameType
+from typing import Any
+
+from blackbox_qt.app import App
+from blackbox_qt.app.app import STOP_LIMIT_S
+from blackbox_qt.commands import Exit
+from blackbox_qt.commands.settings import ConfigError, configuration
+from blackbox_qt.config import Config
+from blackbox_qt.core.warm import read_ahead
+from blackbox_qt.core.worker import Worker
+from blackbox_qt.sources import SourceError
+from blackbox_qt.storage.disk import StorageError
+from blackbox_qt.web.listen import ListenError, Listener, listen
+
+log = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.0005
+"""Threads share the GIL: at Python's 5 ms a frame's way to its consumer had a p99 of 65 ms, at this 7 ms."""
+_FIRST_WAIT_S = 3.0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Until SIGINT, SIGTERM, the window's end or --duration. Returns an Exit."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        config = configuration(args)
+        with Ending(args.duration) as ending, ExitStack() as stack:
+            listener = stack.enter_context(listen(config.web)) if config.web.enabled else None
+            app = stack.enter_context(App(config))
+            try:
+                code = _faces(app, config, listener, ending, stack)
+            finally:
+                ending.stopping()
+        return code if app.stopped_well or code != Exit.OK else Exit.STUCK
+    except (ConfigError, SourceError, StorageError, ListenError) as error:
+        print(f"blackbox-qt: {error}", file=sys.stderr)
+        return _CODES[type(error)]
+
+
+_CODES: dict[type[Exception], Exit] = {
+    ConfigError: Exit.USAGE,
+    SourceError: Exit.SOURCE,
+    StorageError: Exit.STORAGE,
+    ListenError: Exit.PORT,
+}
+
+
+def _faces(app: App, config: Config, listener: Listener | None, ending: Ending, stack: ExitStack) -> int:
+    """Page and window, each when the recorder is running; then wait for the end."""
+    if app.wait_first_durable(_FIRST_WAIT_S):
+        log.info("recording to %s; first fragment safe %.2f s after the start", app.data, process_age_s())
+    refused = app.refused()
+    if refused is not None:
+        raise refused
+    address = ""
+    if listener is not None:
+        # Before the import, outside the GIL: an import that waits for a cold card would stall every thread.
+        for package in ("fastapi", "starlette", "uvicorn", "cv2"):
+            read_ahead(package)
+        from blackbox_qt.web.server import Server
+
+        server = stack.enter_context(Server(app, config, listener))
+        address = server.address
+        log.info("page ready %.2f s after the start", process_age_s())
+        _announce(server)
+    if not config.window.enabled:
+        return ending.wait()
+    if not has_display():
+        log.info("there is no display: running without a window")
+        return ending.wait()
+    return _window(app, config, address, ending)
+
+
+def _announce(server: object) -> None:
+    for line in server.invitation():  # type: ignore[attr-defined]
+        print(line, file=sys.stderr)
+
+
+def _window(app: App, config: Config, address: str, ending: Ending) -> int:
+    read_ahead("PySide6", only=("QtCore", "QtGui", "QtWidgets", "QtOpenGL", "libQt6Core", "libQt6Gui", "libQt6Widgets",
+                                "libQt6OpenGL", "libQt6DBus", "plugins/platforms"))  # fmt: skip
+    from blackbox_qt.ui import show
+
+    return show(app, config, address, ending)
+
+
+def has_display() -> bool:
+    """Whether a window can open: X11, Wayland, or Qt told to draw straight on the screen."""
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def process_age_s() -> float:
+    """Seconds since the kernel started this process (proc_pid_stat(5), field 22, in clock ticks)."""
+    with open("/proc/self/stat", "rb") as file:
+        ticks = int(file.read().rpartition(b")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Ending:
+    """When to stop, and that it does not take for ever.
+
+    The first SIGINT or SIGTERM, or the end of `duration_s` seconds, asks for a polite end; a second signal ends at
+    once. `fileno()` becomes readable with every signal, so that an event loop written in C wakes up and lets Python
+    run the handler.
+
+    Threads: the main one; `requested` any.
+    """
+
+    def __init__(self, duration_s: float | None) -> None:
+        self.requested = threading.Event()
+        self._duration_s = duration_s
+        self._before: list[tuple[signal.Signals, Any]] = []
+        self._overdue = Worker("deadline", self._enforce)
+        self._awake, self._waker = socket.socketpair()
+
+    def __enter__(self) -> Ending:
+        for number, handler in (
+            (signal.SIGINT, self._asked),
+            (signal.SIGTERM, self._asked),
+            (signal.SIGALRM, lambda *_: self.requested.set()),
+        ):
+            self._before.append((number, signal.signal(number, handler)))
+        for end in (self._awake, self._waker):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        if self._duration_s is not None:
+            signal.setitimer(signal.ITIMER_REAL, self._duration_s)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._overdue.stop()
+        self._overdue.join()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before:
+            signal.signal(number, handler)
+        self._awake.close()
+        self._waker.close()
+
+    def fileno(self) -> int:
+        """Readable after a signal; call `drained` then."""
+        return self._awake.fileno()
+
+    def drained(self) -> bool:
+        """Empty the descriptor. Whether the end has been asked for."""
+        with suppress(BlockingIOError):
+            self._awake.recv(64)
+        return self.requested.is_set()
+
+    def wait(self) -> int:
+        """Sleep until it is time to stop."""
+        self.requested.wait()
+        return Exit.OK
+
+    def stopping(self) -> None:
+        """From here on the deadline runs."""
+        self.requested.set()
+        self._overdue.start()
+
+    def _asked(self, number: int, _: FrameType | None) -> None:
+        if self.requested.is_set():
+            os._exit(Exit.INTERRUPTED)
+        self.requested.set()
+
+    def _enforce(self) -> None:
+        if not self._overdue.stop_requested.wait(STOP_LIMIT_S):
+            log.critical("stopping took more than %.0f s; these threads are stuck:", STOP_LIMIT_S)
+            faulthandler.dump_traceback(all_threads=True)
+            os._exit(Exit.STUCK)
