@@ -195,7 +195,7 @@ class Camera:
             queue_s=writer.queue_s,
             unsynced_s=writer.unsynced_age_s,
             resumes_in_s=self._left_s(writer.paused_until_ns),
-            lost=writer.lost,
+            lost=dict(writer.lost),
         )
 
 
