@@ -42,7 +42,7 @@ if [[ $pi == yes && $codename != bookworm ]]; then apt_qt=yes; fi
 # --- what each role needs ----------------------------------------------------------------------------------------
 # "a|b": either will do, a is installed. "?a": only where apt knows it.
 
-pi_packages=(python3-numpy python3-libcamera '?python3-picamera2')
+pi_packages=(python3-numpy '?python3-libcamera' '?python3-picamera2') # the last two: Raspberry Pi OS has them
 window_packages=(
   libegl1 libgl1 'libglib2.0-0|libglib2.0-0t64' libfontconfig1 libdbus-1-3 libxkbcommon-x11-0
   libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0
@@ -137,31 +137,37 @@ apt_install() {
   apt_get install --no-install-recommends -- "$@" >"$log" 2>&1
 }
 
-# Installs what is missing. Optional packages are tried only while the Python packages are not set up either, so
+# Installs what is missing. Optional packages are looked for only while the Python packages are not set up either, so
 # that one which this system does not have is not looked for at every start.
 system_packages() {
-  local first_time=$1 missing wanted=() package updated=no
+  local first_time=$1 missing wanted optional=() package updated=no
   if ! command -v dpkg-query >/dev/null; then
     say "this is no Debian: the system packages are yours to install (packaging/setup.sh lists them)"
     return 0
   fi
   mapfile -t missing < <(missing_packages)
-  for package in "${missing[@]}"; do
-    if [[ $package != \?* ]]; then
-      wanted+=("$package")
-    elif [[ $first_time == yes ]] && apt-cache show "${package#\?}" >/dev/null 2>&1; then
-      wanted+=("${package#\?}")
-    fi
-  done
-  if ((${#wanted[@]} == 0)); then return 0; fi
+  mapfile -t wanted < <(printf '%s\n' "${missing[@]}" | sed '/^?/d;/^$/d')
+  if [[ $first_time == yes ]]; then
+    mapfile -t optional < <(printf '%s\n' "${missing[@]}" | sed -n 's/^?//p')
+  fi
+  if ((${#wanted[@]} + ${#optional[@]} == 0)); then return 0; fi
 
-  become_root "${wanted[@]}"
   log=$(mktemp)
   trap 'rm -f -- "$log"' EXIT
   if ! have_lists; then
+    become_root "${wanted[@]}" "${optional[@]}"
     apt_update
     updated=yes
   fi
+  for package in "${optional[@]}"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      wanted+=("$package")
+    else
+      say "this system has no package $package; going on without"
+    fi
+  done
+  if ((${#wanted[@]} == 0)); then return 0; fi
+  become_root "${wanted[@]}"
   say "installing ${#wanted[@]} system packages: ${wanted[*]}"
   if apt_install "${wanted[@]}"; then return 0; fi
   if [[ $updated == no ]]; then # old lists name versions that the mirror no longer has
