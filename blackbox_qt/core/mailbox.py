@@ -24,6 +24,7 @@ class Mailbox:
         self.depth = depth
         self.holds = holds
         self.dropped = 0  # frames that were here and went away unseen
+        self.dropped_before = 0  # how many of them were older than the frame taken last
         self._frames: deque[Frame] = deque()
         self._ready = threading.Condition()
         self._paused = paused
@@ -79,6 +80,7 @@ class Mailbox:
             if not self._frames:
                 return None
             frame = self._frames.popleft()
+            self.dropped_before = self.dropped  # all older: what waits is always newer than what was dropped
             if not self._frames:
                 self._quiet()
             return frame

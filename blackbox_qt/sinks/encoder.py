@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 NS = 1_000_000_000
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: SPS and PPS in extradata, where MP4 wants them
+_EARLY_NS = 2_000_000  # a frame 2 ms early is still the one due: else jitter would cost a frame's time each second
 _MATRIX = {"bt601": 6, "bt709": 1, "bt2020": 9}  # ITU-T H.273 MatrixCoefficients
 
 
@@ -119,7 +120,7 @@ class Encoder:
         lost = self._tally.before(frame.seq)
         for cause, count in lost.items():
             self.lost[cause] += count
-        key = self._last_key_ns is None or frame.t_ns - self._last_key_ns >= self._settings.key_interval_ns
+        key = self._last_key_ns is None or frame.t_ns - self._last_key_ns >= self._settings.key_interval_ns - _EARLY_NS
         if key:
             self._last_key_ns = frame.t_ns
         self._hand_out(self._codec.encode(main, frame.seq, frame.t_ns, lost, key))
@@ -152,18 +153,13 @@ class LossTally:
         self._accounted = inbox.dropped
 
     def before(self, seq: int) -> dict[str, int]:
-        """Frames lost since the frame asked for before, by cause; call once for each frame taken."""
+        """Frames lost since the one asked about before, by cause; call once for each frame taken."""
         last, self._last = self._last, seq
-        hole = 0 if last is None or seq <= last else seq - last - 1
-        # A drop after this frame was taken belongs to the next hole: hence the bound, and the rest stays open.
-        ours = min(hole, self._inbox.dropped - self._accounted)
+        ours = self._inbox.dropped_before - self._accounted
         self._accounted += ours
-        lost = {}
-        if ours:
-            lost["mailbox"] = ours
-        if hole > ours:
-            lost["camera"] = hole - ours
-        return lost
+        hole = 0 if last is None or seq <= last else seq - last - 1
+        lost = {"mailbox": ours, "camera": max(0, hole - ours)}
+        return {cause: count for cause, count in lost.items() if count}
 
 
 class _Codec:
