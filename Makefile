@@ -12,7 +12,7 @@ test:
 
 capture-test: ## record two seconds of the test picture without a window, then check every frame of it
 	@rm -rf capture-test
-	@./dev run --headless --source pattern --data capture-test --host 127.0.0.1 --no-auth --duration 2
+	@./dev run --headless --source pattern --data capture-test --host 127.0.0.1 --port 0 --no-auth --duration 2
 	@./dev run check capture-test
 
 lint:
