@@ -106,6 +106,10 @@ class Images(Mapping[str, Image]):
         if name not in self._images:
             self._lazy[name] = make
 
+    def given(self, name: str) -> Image | None:
+        """The picture if the camera itself gave it; never has one made."""
+        return None if name in self._lazy else self._images.get(name)
+
     def __getitem__(self, name: str) -> Image:
         image = self._images.get(name)
         if image is not None:

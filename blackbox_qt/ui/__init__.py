@@ -1,0 +1,29 @@
+"""The window. The only room that may import PySide6; the recorder does not need it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blackbox_qt.app import App
+    from blackbox_qt.config import Config
+    from blackbox_qt.ui.loop import Ending
+
+
+class WindowError(Exception):
+    """The window cannot open; the text is one sentence for a person. The recorder goes on without it."""
+
+
+def show(app: App, config: Config, address: str, ending: Ending) -> int:
+    """Show the window until it is closed or `ending` is requested; the exit code, 0.
+
+    `address` is the invitation for a phone, an URL with its key, or "" without a page. Raises WindowError when Qt or
+    OpenGL cannot start here. Leaves nothing behind: no widget, thread, frame or descriptor.
+
+    Threads: the main one.
+    """
+    try:  # here, because the import is heavy and the recorder starts first
+        from blackbox_qt.ui.loop import run
+    except ImportError as error:
+        raise WindowError(f"the window cannot open: {error}") from error
+    return run(app, config, address, ending)
