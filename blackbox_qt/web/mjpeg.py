@@ -1,0 +1,215 @@
+"""MJPEG to browsers: one JPEG per frame for all, and for each viewer the newest one when its socket has room."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractContextManager, ExitStack, suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from blackbox_qt.app.camera import Camera
+from blackbox_qt.sinks.jpeg import JpegFrame, JpegSink
+from blackbox_qt.web.connection import SCOPE_KEY, Connection
+from blackbox_qt.web.gate import SECURITY_HEADERS
+
+BOUNDARY = "blackbox-frame"
+CONTENT_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+STUCK_S = 20.0
+"""A viewer that has not taken one whole picture for so long is put out."""
+_CHECK_S = 0.5
+_DELIMITER = f"--{BOUNDARY}\r\n".encode()
+# Neither Content-Length nor chunks: the stream ends with the connection, which HTTP/1.0 and 1.1 clients all take.
+_HEADERS = [(b"content-type", CONTENT_TYPE.encode()), (b"connection", b"close"), *SECURITY_HEADERS]
+_BEGIN = b"HTTP/1.1 200 OK\r\n" + b"".join(b"%s: %s\r\n" % pair for pair in _HEADERS) + b"\r\n" + _DELIMITER
+
+
+def part(frame: JpegFrame) -> bytes:
+    """One picture with its headers (RFC 2046, section 5.1) and the boundary after it.
+
+    Browsers paint a picture when the next boundary arrives: sent with the next picture it would show each frame one
+    frame late. X-Timestamp is the sensor's time on the boot clock, s.
+
+    Threads: any.
+    """
+    stopped = "X-Stopped: 1\r\n" if frame.stopped else ""
+    head = (
+        f"Content-Type: image/jpeg\r\nContent-Length: {len(frame.data)}\r\n"
+        f"X-Timestamp: {frame.t_ns / 1e9:.6f}\r\n{stopped}\r\n"
+    )
+    return b"".join((head.encode(), frame.data, b"\r\n", _DELIMITER))
+
+
+class Viewer:
+    """One connection that takes a stream. It never has more than one picture underway.
+
+    Threads: the web loop's.
+    """
+
+    __slots__ = ("_begun", "_broadcast", "_connection", "_transport", "busy_since", "seen", "watch")
+
+    def __init__(self, broadcast: Broadcast, connection: Connection) -> None:
+        self.watch = ExitStack()  # its place among the JPEG sink's listeners: what `watchers` counts
+        self.seen: JpegFrame | None = None
+        self.busy_since: float | None = None
+        self._broadcast = broadcast
+        self._connection = connection
+        self._transport = connection.transport
+        self._begun = False
+
+    def begin(self) -> None:
+        self._connection.drained = self._drained
+        self._transport.write(_BEGIN)
+        if self._transport.get_write_buffer_size():
+            self.busy_since = self._broadcast.now()
+
+    def end(self) -> None:
+        self._connection.drained = None
+        self.watch.close()
+
+    def offer(self, frame: JpegFrame, data: bytes) -> None:
+        """Send it, unless an older picture is still on its way out: then `_drained` takes the newest of that time."""
+        if self.busy_since is not None or frame is self.seen:
+            return
+        self.seen = frame
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size():
+            self.busy_since = self._broadcast.now()
+
+    def hang_up(self) -> None:
+        self._transport.abort()
+
+    def _drained(self) -> None:
+        self.busy_since = None
+        self._broadcast.serve(self)
+
+
+class Broadcast:
+    """One camera's stream to all its viewers.
+
+    The JPEG thread wakes the loop once per frame, whatever the number of viewers; each is then served in turn without
+    a task switch. Without viewers nothing listens and the sink sleeps. A sink that died is replaced by the App: the
+    viewers are moved to the new one within half a second.
+
+    Threads: the web loop's; `_told` on the JPEG thread.
+    """
+
+    def __init__(self, camera: Camera, loop: asyncio.AbstractEventLoop) -> None:
+        self._camera = camera
+        self._loop = loop
+        self._viewers: dict[int, Viewer] = {}
+        self._sink: JpegSink = camera.jpeg
+        self._announced: JpegFrame | None = None
+        self._frame: JpegFrame | None = None
+        self._part = b""
+        self._check: asyncio.TimerHandle | None = None
+
+    def now(self) -> float:
+        """The loop's time, s."""
+        return self._loop.time()
+
+    def add(self, connection: Connection) -> Viewer:
+        """Begin a stream on `connection`; `remove` ends it."""
+        viewer = Viewer(self, connection)
+        self._viewers[id(viewer)] = viewer
+        self._follow()
+        viewer.watch.enter_context(self._listen())
+        viewer.begin()
+        self.serve(viewer)
+        if self._check is None:
+            self._check = self._loop.call_later(_CHECK_S, self._look_after)
+        return viewer
+
+    def remove(self, viewer: Viewer) -> None:
+        """Twice is harmless."""
+        if self._viewers.pop(id(viewer), None) is not None:
+            viewer.end()
+        if not self._viewers:
+            self._frame, self._announced, self._part = None, None, b""
+            if self._check is not None:
+                self._check.cancel()
+                self._check = None
+
+    def hang_up(self) -> None:
+        """End all streams now; each viewer's request then removes it."""
+        for viewer in self._viewers.values():
+            viewer.hang_up()
+
+    def serve(self, viewer: Viewer) -> None:
+        """Give one viewer the newest picture, if it has not seen it."""
+        if self._take_newest() and self._frame is not None:
+            viewer.offer(self._frame, self._part)
+
+    def _listen(self) -> AbstractContextManager[None]:
+        return self._sink.watch(self._told)
+
+    def _told(self) -> None:
+        """On the JPEG thread, once per viewer and frame; only the first of them says anything."""
+        latest = self._sink.latest
+        if latest is None or latest is self._announced:
+            return
+        self._announced = latest
+        with suppress(RuntimeError):  # the loop has just closed; this listener was on its way out
+            self._loop.call_soon_threadsafe(self._spread)
+
+    def _spread(self) -> None:
+        before = self._frame
+        if not self._take_newest() or self._frame is None or self._frame is before:
+            return
+        for viewer in self._viewers.values():
+            viewer.offer(self._frame, self._part)
+
+    def _take_newest(self) -> bool:
+        """Build the newest picture's part, once. False when there is none."""
+        latest = self._sink.latest
+        if latest is None:
+            return False
+        if latest is not self._frame:
+            self._frame, self._part = latest, part(latest)
+        return True
+
+    def _look_after(self) -> None:
+        self._follow()
+        now = self.now()
+        for viewer in self._viewers.values():
+            if viewer.busy_since is not None and now - viewer.busy_since > STUCK_S:
+                viewer.hang_up()
+        self._check = self._loop.call_later(_CHECK_S, self._look_after)
+
+    def _follow(self) -> None:
+        """Move to the sink that the App has put in the place of a dead one."""
+        if self._camera.jpeg is self._sink:
+            return
+        self._sink = self._camera.jpeg
+        for viewer in self._viewers.values():
+            viewer.watch.close()
+            viewer.watch.enter_context(self._listen())
+
+
+class MjpegResponse(Response):
+    """The answer that lasts as long as the viewer stays.
+
+    It writes to the connection itself, past ASGI's `send`: one bytes object for all viewers, no copy per viewer.
+
+    Threads: the web loop's.
+    """
+
+    media_type = CONTENT_TYPE
+
+    def __init__(self, broadcast: Broadcast) -> None:
+        super().__init__()
+        self._broadcast = broadcast
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("head"):
+            headers = [pair for pair in _HEADERS if pair not in SECURITY_HEADERS]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        viewer = self._broadcast.add(scope[SCOPE_KEY])
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            self._broadcast.remove(viewer)
+            viewer.hang_up()
