@@ -99,6 +99,11 @@ class Disk:
         found = os.statvfs(path)
         return found.f_bavail * found.f_frsize
 
+    def space(self, path: Path) -> tuple[int, int]:
+        """(free for an ordinary user, size of the file system), bytes."""
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
     def open_read(self, path: Path) -> int:
         """Open an ordinary file; OSError for anything else, and never waits for a pipe's other end."""
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from blackbox_qt.core.clock import NS
-from blackbox_qt.core.packet import Packet
+from blackbox_qt.core.packet import Packet, StreamInfo
 
 
 class Entry:
@@ -42,10 +42,14 @@ class PacketMemory:
         self._synced = 0
         self._pending: Counter[str] = Counter()  # lost before a packet that has not come yet
         self._pending_cut = ""
-        self._need_key = "encoder"  # why packets are refused until a key frame comes; "" when they are not
+        self._stream: StreamInfo | None = None
+        self._need_key = ""  # why packets are refused until a key frame comes; "" when they are not
 
     def put(self, packet: Packet, now_ns: int) -> bool:
         """Take a packet in; True when that may complete a fragment or start a new one."""
+        if packet.stream is not self._stream:
+            self._stream = packet.stream
+            self._need_key = self._need_key or "encoder"
         if self._need_key and not packet.key:
             self.refuse(packet, self._need_key)
             return False
