@@ -105,6 +105,5 @@ _WORST_FIRST: tuple[RecordingState, ...] = ("fault", "idle", "paused", "recordin
 def overall(cameras: tuple[CameraStatus, ...]) -> tuple[RecordingState, str]:
     """The state of all cameras together, and the sentence for the strip."""
     worst = min((c.recording.state for c in cameras), key=_WORST_FIRST.index, default="idle")
-    words = [f"{c.name.upper()}: {c.recording.words}" for c in cameras if c.recording.words]
-    words += [f"{c.name.upper()}: {c.words}" for c in cameras if c.words and not c.recording.words]
-    return worst, " · ".join(words)
+    said = ((c.name.upper(), c.recording.words if c.recording.state == "fault" else c.words or c.recording.words) for c in cameras)
+    return worst, " · ".join(f"{name}: {words}" for name, words in said if words)

@@ -218,7 +218,10 @@ class _Codec:
         if key:
             picture.pict_type = PictureType.I
         self._waiting[pts] = (seq, t_ns, lost)
-        return self._packets(self._context.encode(picture))
+        try:
+            return self._packets(self._context.encode(picture))
+        finally:
+            del picture  # a traceback must not keep the camera's memory
 
     def flush(self) -> list[Packet]:
         return self._packets(self._context.encode(None))
