@@ -67,9 +67,7 @@ class PlaneTextures:
             gl.glBindTexture(glapi.TEXTURE_2D, name)
             gl.glPixelStorei(glapi.UNPACK_ROW_LENGTH, plane.strides[0] // kind.texel)
             size = kind.width, kind.height
-            gl.glTexSubImage2D(
-                glapi.TEXTURE_2D, 0, 0, 0, *size, kind.transfer, glapi.UNSIGNED_BYTE, plane.ctypes.data
-            )
+            gl.glTexSubImage2D(glapi.TEXTURE_2D, 0, 0, 0, *size, kind.transfer, glapi.UNSIGNED_BYTE, plane.ctypes.data)
         gl.glPixelStorei(glapi.UNPACK_ROW_LENGTH, 0)
         gl.glPixelStorei(glapi.UNPACK_ALIGNMENT, 4)  # Qt's own painting counts on the default
         self.layout = image.layout

@@ -1,0 +1,99 @@
+"""Whether a window can open at all, asked before Qt is: Qt answers a missing display or library with abort()."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+from pathlib import Path
+
+from PySide6.QtCore import QLibraryInfo
+from PySide6.QtGui import QOffscreenSurface, QOpenGLContext, QSurfaceFormat
+
+from blackbox_qt.ui import WindowError
+
+
+def prepare() -> None:
+    """Choose the platform and the GL that the window needs. Before QApplication. Raises WindowError.
+
+    Threads: the main one.
+    """
+    platform = _platform()
+    _check_plugin(platform)
+    if platform == "xcb":
+        _check_x11()
+    elif platform == "wayland":
+        _check_wayland()
+    # Qt takes GLX under X11 even for OpenGL ES; camera buffers can become textures on EGL only.
+    os.environ.setdefault("QT_XCB_GL_INTEGRATION", "xcb_egl")
+    QSurfaceFormat.setDefaultFormat(surface_format())
+
+
+def surface_format() -> QSurfaceFormat:
+    """OpenGL ES 3.0, which the Pi has and every Mesa; no depth, no stencil: pictures are flat."""
+    wanted = QSurfaceFormat()
+    wanted.setRenderableType(QSurfaceFormat.RenderableType.OpenGLES)
+    wanted.setVersion(3, 0)
+    wanted.setDepthBufferSize(0)
+    wanted.setStencilBufferSize(0)
+    wanted.setSwapInterval(1)
+    return wanted
+
+
+def check_gl() -> None:
+    """Raises WindowError where there is no OpenGL ES 3.0. After QApplication."""
+    surface = QOffscreenSurface()
+    surface.setFormat(surface_format())
+    surface.create()
+    context = QOpenGLContext()
+    context.setFormat(surface_format())
+    if not context.create() or not context.makeCurrent(surface):
+        raise WindowError("the window cannot open: this display has no OpenGL ES 3.0")
+    context.doneCurrent()
+    surface.destroy()
+
+
+def _platform() -> str:
+    """The Qt platform plugin's name, "xcb" or "wayland" mostly."""
+    chosen = os.environ.get("QT_QPA_PLATFORM", "")
+    if not chosen and not os.environ.get("DISPLAY") and os.environ.get("WAYLAND_DISPLAY"):
+        chosen = os.environ["QT_QPA_PLATFORM"] = "wayland"  # a bare compositor does not set XDG_SESSION_TYPE
+    if not chosen and os.environ.get("XDG_SESSION_TYPE") == "wayland" and os.environ.get("WAYLAND_DISPLAY"):
+        return "wayland"
+    return (chosen or "xcb").partition(";")[0].partition(":")[0]
+
+
+def _check_plugin(platform: str) -> None:
+    """Name the library that is missing; Qt itself names xcb-cursor whichever it is."""
+    plugin = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath), "platforms", f"libq{platform}.so")
+    if not plugin.exists():
+        return  # some are called otherwise; Qt knows where to look
+    try:
+        ctypes.CDLL(str(plugin))
+    except OSError as error:
+        raise WindowError(f"the window cannot open: a system library is missing ({error})") from None
+
+
+def _check_x11() -> None:
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError as error:
+        raise WindowError(f"the window cannot open: a system library is missing ({error})") from None
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+    refused = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    if refused:
+        raise WindowError(f"the window cannot open: the display {os.environ.get('DISPLAY', '')!r} does not answer")
+
+
+def _check_wayland() -> None:
+    name = os.environ.get("WAYLAND_DISPLAY", "wayland-0")
+    path = Path(os.environ.get("XDG_RUNTIME_DIR", "/"), name)
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError as error:
+            raise WindowError(
+                f"the window cannot open: the display {path} does not answer ({error.strerror})"
+            ) from None

@@ -1,0 +1,50 @@
+"""The menu: what is not needed while driving. Everything here gets a finger's height."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from blackbox_qt.ui.buttons import HoldButton, TouchButton
+from blackbox_qt.ui.strip_view import duration_text
+from blackbox_qt.ui.theme import Sizes, Tokens
+
+
+class Menu(QFrame):
+    """A column of buttons; hidden until asked for.
+
+    Threads: the GUI's.
+    """
+
+    stop_asked = Signal()
+    start_asked = Signal()
+    phone_asked = Signal()
+
+    def __init__(self, pause_s: float, with_phone: bool, tokens: Tokens, sizes: Sizes, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.stop = HoldButton(f"Hold to stop recording for {duration_text(pause_s)}", tokens, sizes, self)
+        self.start = TouchButton("Record again now", tokens, sizes, self)
+        self.phone = TouchButton("Watch on a phone", tokens, sizes, self)
+        self.stop.held.connect(self.stop_asked)
+        self.start.clicked.connect(self.start_asked)
+        self.phone.clicked.connect(self.phone_asked)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(*[sizes.gap] * 4)
+        column.setSpacing(sizes.gap)
+        for button in (self.phone, self.start, self.stop):
+            button.setFixedHeight(sizes.target)
+            column.addWidget(button)
+        self.phone.setVisible(with_phone)
+        self.show_paused(False)
+        self.setObjectName("menu")
+        self.setStyleSheet(
+            f"#menu {{ background: {tokens.background}; border: 1px solid {tokens.muted};"
+            f" border-radius: {sizes.gap}px; }}"
+        )
+        self.hide()
+
+    def show_paused(self, paused: bool) -> None:
+        """Offer what can be done now: start or stop."""
+        self.stop.setVisible(not paused)
+        self.start.setVisible(paused)
+        self.adjustSize()

@@ -1,0 +1,98 @@
+"""Stills of full size into DATA/snapshots, under names that are never used again. No Qt."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+
+from blackbox_qt.app import App
+from blackbox_qt.app.status import Status
+from blackbox_qt.core.frame import Frame
+from blackbox_qt.sinks.jpeg import encode
+from blackbox_qt.storage.disk import Disk, words_for
+from blackbox_qt.storage.segment import SegmentName
+
+FOLDER = "snapshots"
+QUALITY = 92
+_FRAME_WITHIN_S = 3.0
+_COUNTER = "count"
+_NUMBER = re.compile(r".*-(\d{5,9})\.jpg(?:\.part)?")
+
+
+class SnapshotError(Exception):
+    """No still was saved; the text is one sentence for a person."""
+
+
+async def take_snapshot(app: App, camera: str, disk: Disk, threads: Executor) -> Path:
+    """Save the camera's next frame as JPEG of its full size; where. Raises SnapshotError.
+
+    Encoded on the JPEG sink's thread, written on one of `threads`; the caller's loop is never held up.
+
+    Threads: that of the running loop; one at a time.
+    """
+    grabbed = app.cameras[camera].jpeg.grab(_encode)
+    try:
+        picture = await asyncio.wait_for(asyncio.wrap_future(grabbed), _FRAME_WITHIN_S)
+    except TimeoutError:
+        raise SnapshotError(f"{camera.upper()} gives no picture") from None
+    except (ValueError, RuntimeError) as error:  # a format JPEG does not know; the program is ending
+        raise SnapshotError(str(error)) from error
+    folder = app.data / FOLDER
+    stamp = _stamp(app.status(), camera)
+    save = partial(save_still, disk, folder, f"{camera}-{stamp}", picture)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, save)
+    except OSError as error:
+        raise SnapshotError(words_for(error, folder)) from error
+
+
+def save_still(disk: Disk, folder: Path, stem: str, picture: bytes) -> Path:
+    """Write `stem`-NUMBER.jpg, durable on return; the number goes up with every still ever saved here.
+
+    Raises OSError. Threads: one at a time; blocks on the disk.
+    """
+    disk.mkdir(folder)
+    number = max(_counted(disk, folder), _highest(disk, folder)) + 1
+    disk.write_small(folder / _COUNTER, b"%d\n" % number)  # first: a name that was given is never given again
+    path = folder / f"{stem}-{number:05d}.jpg"
+    part = path.with_name(path.name + ".part")
+    fd = disk.create(part)
+    try:
+        disk.write(fd, [picture])
+        disk.datasync(fd)
+    finally:
+        disk.close(fd)
+    disk.rename(part, path)
+    disk.sync_dir(folder)
+    return path
+
+
+def _encode(frame: Frame) -> bytes:
+    return encode(frame.images["main"], QUALITY)
+
+
+def _stamp(status: Status, camera: str) -> str:
+    """UTC if anybody vouches for it, else which start of the recorder this is."""
+    if status.utc_source != "unsynced":
+        return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(status.utc_ns // 1_000_000_000))
+    segment = next((c.recording.segment for c in status.cameras if c.name == camera), "")
+    name = SegmentName.parse(segment if segment.endswith(".mp4") else f"{segment}.mp4")
+    return f"boot{name.boot:06d}" if name else "notime"
+
+
+def _counted(disk: Disk, folder: Path) -> int:
+    try:
+        text = disk.read_small(folder / _COUNTER, 32).strip()
+    except FileNotFoundError:
+        return 0
+    return int(text) if text.isdigit() and len(text) <= 9 else 0
+
+
+def _highest(disk: Disk, folder: Path) -> int:
+    """Among the names present: the counter's file may have been lost."""
+    found = (_NUMBER.fullmatch(entry.name) for entry in disk.list(folder))
+    return max((int(match[1]) for match in found if match), default=0)

@@ -1,0 +1,229 @@
+"""The window: pictures edge to edge, the strip, a few large buttons, and words where something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from PySide6.QtCore import QEvent, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QHideEvent, QKeySequence, QMouseEvent, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtWidgets import QWidget
+
+from blackbox_qt.app import App
+from blackbox_qt.app.status import Status
+from blackbox_qt.config import Config
+from blackbox_qt.storage.disk import Disk
+from blackbox_qt.ui.buttons import TouchButton, camera_icon, menu_icon
+from blackbox_qt.ui.cards import PhoneCard
+from blackbox_qt.ui.geometry import Margins
+from blackbox_qt.ui.menu import Menu
+from blackbox_qt.ui.plates import Plates
+from blackbox_qt.ui.snapshots import SnapshotError, take_snapshot
+from blackbox_qt.ui.strip import Strip
+from blackbox_qt.ui.strip_view import strip_view
+from blackbox_qt.ui.theme import Sizes, Tokens
+from blackbox_qt.ui.viewport import Viewport
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_MS = 100
+_NOTE_MS = 4000
+_MIRRORED = "rear"
+"""Shown as in a mirror, on screen only: recordings and stills stay as the camera sees."""
+
+
+class Window(QWidget):
+    """Looks at the App; decides nothing about recording by itself.
+
+    `address` is what a phone is invited with, "" for no page.
+
+    Threads: the GUI's, under a running asyncio loop.
+    """
+
+    closed = Signal()
+
+    def __init__(self, app: App, config: Config, address: str) -> None:
+        super().__init__()
+        self.failure = ""  # why there can be no pictures here
+        self._app = app
+        self._pause_s = config.web.pause_minutes * 60
+        self._sizes = Sizes.of(self.screen(), config.window.dpi)
+        tokens = Tokens.load(night=config.window.night)
+        self.viewport = Viewport(app.clock, self)
+        self.plates = Plates(self.viewport, self._sizes, self)
+        self.strip = Strip(self._sizes, self)
+        self.snapshot_button = TouchButton("Snapshot (S)", tokens, self._sizes, self, icon=camera_icon)
+        self.menu_button = TouchButton("Menu", tokens, self._sizes, self, icon=menu_icon)
+        self.menu = Menu(self._pause_s, bool(address), tokens, self._sizes, self)
+        self.phone_card = PhoneCard(address, tokens, self._sizes, self)
+        self._disk = Disk()
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        self._snapshot: asyncio.Task[None] | None = None
+        self._note_over = QTimer(self, singleShot=True, interval=_NOTE_MS)
+        self._look = QTimer(self, interval=_LOOK_EVERY_MS)
+        self.setWindowTitle("Blackbox Qt")
+        self.setMinimumSize(320, 200)
+        self.resize(config.window.width, config.window.height)
+        self._connect()
+        for name, camera in app.cameras.items():
+            self.viewport.watch(name, camera.hub, mirrored=name == _MIRRORED)
+        self._see()
+
+    def _connect(self) -> None:
+        self.viewport.changed.connect(self._see)
+        self.viewport.failed.connect(self._give_up)
+        self.snapshot_button.clicked.connect(self.snapshot)
+        self.menu_button.clicked.connect(self._toggle_menu)
+        self.menu.stop_asked.connect(self._stop_recording)
+        self.menu.start_asked.connect(self._start_recording)
+        self.menu.phone_asked.connect(self._open_phone)
+        self._note_over.timeout.connect(lambda: self.note(""))
+        self._look.timeout.connect(self._poll)
+        for keys, act in (
+            ("F11", self._toggle_full_screen),
+            ("Esc", self._leave),
+            ("S", self.snapshot),
+            ("Q", self.close),
+            ("Ctrl+Q", self.close),
+        ):
+            QShortcut(QKeySequence(keys), self).activated.connect(act)
+
+    # ---- how it is
+
+    def _poll(self) -> None:
+        self.viewport.check_age()
+        self._see()
+
+    def _see(self) -> None:
+        """Show the status; it is a cached snapshot, and widgets repaint only what has changed."""
+        status = self._app.status()
+        self.strip.say(strip_view(status))
+        self.menu.show_paused(status.recording == "paused")
+        self._say_faults(status)
+
+    def _say_faults(self, status: Status) -> None:
+        room = self.snapshot_button.x() - 2 * self._sizes.gap
+        self.plates.show_status(status, room, self.height() - self._sizes.gap)
+
+    def note(self, words: str) -> None:
+        """Say something for some seconds, in the corner where faults are said too."""
+        self.plates.note = words
+        if words:
+            self._note_over.start()
+        self._see()
+
+    def _give_up(self, why: str) -> None:
+        self.failure = why
+        self.closed.emit()
+
+    # ---- what can be done
+
+    def snapshot(self) -> None:
+        """Save the large picture; one at a time."""
+        if self._snapshot is None or self._snapshot.done():
+            self._snapshot = asyncio.get_running_loop().create_task(self._save(self.viewport.cameras[0]))
+
+    async def _save(self, camera: str) -> None:
+        try:
+            path = await take_snapshot(self._app, camera, self._disk, self._threads)
+        except SnapshotError as error:
+            log.warning("no snapshot: %s", error)
+            self.note(f"Not saved: {error}")
+        else:
+            log.info("snapshot %s", path)
+            self.note(f"Saved {path.name}")
+
+    def _stop_recording(self) -> None:
+        self._app.pause(self._pause_s)
+        self.menu.hide()
+        self._see()
+
+    def _start_recording(self) -> None:
+        self._app.resume()
+        self.menu.hide()
+        self._see()
+
+    def _toggle_menu(self) -> None:
+        # Everything that opens over the live picture opens here and in _open_phone: the place for driving's rules.
+        self.phone_card.hide()
+        self.menu.setVisible(not self.menu.isVisible())
+        self.menu.raise_()
+
+    def _open_phone(self) -> None:
+        self.menu.hide()
+        self.phone_card.show()
+        self.phone_card.raise_()
+
+    def _toggle_full_screen(self) -> None:
+        if self.isFullScreen():
+            self.showNormal()
+        else:
+            self.showFullScreen()
+
+    def _leave(self) -> None:
+        """Esc: what is open first, then the full screen."""
+        if self.menu.isVisible() or self.phone_card.isVisible():
+            self.menu.hide()
+            self.phone_card.hide()
+        elif self.isFullScreen():
+            self.showNormal()
+
+    async def shut(self) -> None:
+        """Give back every frame and thread; the window shows nothing from here on."""
+        self._look.stop()
+        self._note_over.stop()
+        if self._snapshot is not None and not self._snapshot.done():
+            self._snapshot.cancel()
+            await asyncio.gather(self._snapshot, return_exceptions=True)
+        self._threads.shutdown()
+        self.viewport.changed.disconnect(self._see)
+        self.viewport.shut()
+        self.hide()
+
+    # ---- Qt's side
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        width, height, gap = self.width(), self.height(), self._sizes.gap
+        self.strip.setGeometry(0, 0, width, self._sizes.strip)
+        side = self._sizes.target
+        left, top = width - gap - side, height - gap - side
+        self.menu_button.setGeometry(left, top, side, side)
+        self.snapshot_button.setGeometry(left, top - gap - side, side, side)
+        self._place_cards()
+        self.viewport.set_margins(Margins(self._sizes.strip, gap))
+        self.viewport.setGeometry(0, 0, width, height)
+
+    def _place_cards(self) -> None:
+        gap, strip = self._sizes.gap, self._sizes.strip
+        room = self.height() - strip - 2 * gap
+        self.phone_card.fit(self.width() - 2 * gap, room)
+        card = self.phone_card
+        card.move((self.width() - card.width()) // 2, strip + gap + max(0, (room - card.height()) // 2))
+        self.menu.setFixedWidth(min(self._sizes.px(75), self.menu_button.x() - 2 * gap))
+        self.menu.adjustSize()
+        self.menu.move(self.menu_button.x() - gap - self.menu.width(), self.height() - gap - self.menu.height())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._poll()
+        self._look.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._look.stop()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.viewport.minimised = self.isMinimized()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A tap beside what is open closes it."""
+        self.menu.hide()
+        self.phone_card.hide()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        event.accept()
+        self.closed.emit()
