@@ -188,9 +188,12 @@ class PacketMemory:
         return self._span_ns() / NS
 
     def _span_ns(self) -> int:
-        if self.unsynced == 0:
-            return 0
-        return self._entries[-1].packet.t_ns - self._entries[self._synced].packet.t_ns
+        """What is being written and what waits, without the hole that dropping makes between the two."""
+        split = max(self._taken, self._synced)
+        return self._between(self._synced, split) + self._between(split, len(self._entries))
+
+    def _between(self, start: int, end: int) -> int:
+        return self._entries[end - 1].packet.t_ns - self._entries[start].packet.t_ns if start < end else 0
 
     @property
     def oldest_unsynced_ns(self) -> int | None:

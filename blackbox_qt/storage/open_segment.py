@@ -48,6 +48,7 @@ class OpenSegment:
         self.totals = Totals()
         self.bytes = 0
         self.durable: Link | None = None  # the last record known to be on the disk
+        self.ended = False  # the end record is on the disk; only the name may be missing
         self._disk = disk
         self._clock = clock
         self._fd: int | None = None
@@ -128,6 +129,7 @@ class OpenSegment:
         self._disk.write(self._fd, [index])
         self.bytes += len(index)
         self.sync()
+        self.ended = True
         fd, self._fd = self._fd, None
         self._disk.close(fd)
         final = self.place.folder / self.place.name.final

@@ -98,7 +98,7 @@ class Recording:
             self._sync_if_due(self._clock.boot_ns())
             self._close_if_stopped()
         except OSError as error:
-            self._abandon(error)
+            self._fail(error)
             return self._wait_for_retry(self._clock.boot_ns())
         return self._next_wait(self._clock.boot_ns())
 
@@ -184,12 +184,15 @@ class Recording:
         self._mark_durable()
 
     def _mark_durable(self) -> None:
+        self._fault, self._retry_ns = "", _RETRY_NS
+        self._synced_at = self._clock.boot_ns()
+        self._note_durable()
+
+    def _note_durable(self) -> None:
         """Everything handed out is on the medium: only now may it leave the memory."""
         assert self._segment is not None
         assert self._segment.durable is not None
         self._unsynced_fragments = 0
-        self._fault, self._retry_ns = "", _RETRY_NS
-        self._synced_at = self._clock.boot_ns()
         self._store.continue_from(self._segment.place, self._segment.durable)
         with self._lock:
             self._durable += self._memory.mark_synced()
@@ -214,14 +217,20 @@ class Recording:
         self._segments += 1
         self._on_segment(finished)
 
-    def _abandon(self, error: OSError) -> None:
+    def _fail(self, error: OSError) -> None:
         """The descriptor may lie from now on: leave the file, and write what is not durable to a new one."""
         now = self._clock.boot_ns()
         self._fault = words_for(error, self._store.data)
         self._retry_at = now + self._retry_ns
         self._retry_ns = min(2 * self._retry_ns, _RETRY_MAX_NS)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Leave the open file as it is; what is not durable is written again if there is another step."""
         self._unsynced_fragments = 0
         if self._segment is not None:
+            if self._segment.ended:  # only its final name is missing: nothing of it need be written again
+                self._note_durable()
             self._segment.abandon()
             self._segment = None
         with self._lock:
@@ -289,6 +298,8 @@ class Recording:
             return "fault", self._fault
         if age_s * NS > patience:
             return "fault", f"Card does not answer: nothing saved for {age_s:.0f} s"
+        if self._ended:
+            return "idle", "Recording has ended"
         if paused:
             return "paused", "Recording is paused"
         if self._synced_at is None:

@@ -114,7 +114,7 @@ class _Look:
         elif piece.kind == "end" and piece.body:
             self._reason = record_read.end_reason(piece.body)
         elif piece.kind == "index" and not self._damage and not index_matches(source, piece, self._index):
-            return "the index of key frames at the end does not match (the pictures are not concerned)"
+            return "the index of key frames at the end does not match (the pictures are whole)"
         return ""
 
     def _add_frames(self, record: FragmentRecord) -> None:
@@ -142,18 +142,18 @@ class _Look:
             self._anchor = anchor
 
     def report(self, size: int) -> SegmentReport:
-        if not self._kinds and self._head is None:
+        part = self._path.name.endswith(PART)
+        if not self._kinds and self._head is None and not (part and SegmentName.parse(self._path.name)):
             return self.unreadable("is empty" if size == 0 else "is not a recording of this program")
+        ended, indexed = bool(self._kinds["end"]), bool(self._kinds["index"])
         torn = 0
-        finished = bool(self._kinds["end"])
-        if not finished and self._path.name.endswith(PART):
+        if part and not indexed:  # what a power cut leaves: everything is good up to some byte
             torn = size - self._good_end
             self._damage = [damage for damage in self._damage if damage.offset < self._good_end]
-        elif not finished and not self._damage:
-            self._note(Damage(size, size, "it is cut off: the end record is missing"))
-        elif finished and not self._kinds["index"] and not self._damage:
-            self._note(Damage(size, size, "the index at the end is missing (the pictures are not concerned)"))
-        state = "damaged" if self._damage else "finished" if finished else "torn"
+        elif not indexed and not self._damage:
+            what = "the index at the end is missing (the pictures are whole)" if ended else "it is cut off"
+            self._note(Damage(size, size, what))
+        state = "damaged" if self._damage else "finished" if indexed else "torn"
         return self._filled(state, torn)
 
     def _filled(self, state: str, torn: int) -> SegmentReport:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
@@ -53,7 +54,9 @@ def steady(count: int, step_ns: int = FRAME_NS, start_ns: int = START_NS) -> lis
 
 
 @functools.lru_cache(maxsize=16)
-def _encoded(times: tuple[int, ...], key_ns: int, width: int, height: int) -> tuple[bytes, tuple[tuple[bytes, bool], ...]]:
+def _encoded(
+    times: tuple[int, ...], key_ns: int, width: int, height: int
+) -> tuple[bytes, tuple[tuple[bytes, bool], ...]]:
     context = av.CodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.framerate = Fraction(1, 1_000_000), Fraction(30)
@@ -249,7 +252,11 @@ class LogDisk(Disk):
 
     @staticmethod
     def _replay(
-        op: tuple[object, ...], files: dict[int, _File], now: dict[Path, int], durable: dict[Path, int], folders: set[Path]
+        op: tuple[object, ...],
+        files: dict[int, _File],
+        now: dict[Path, int],
+        durable: dict[Path, int],
+        folders: set[Path],
     ) -> None:
         match op:
             case ("open", int(number), Path() as path):
@@ -274,6 +281,8 @@ class LogDisk(Disk):
 class Bench:
     """A Recording with everything it needs, driven by hand."""
 
+    alive: ClassVar[list[Bench]] = []
+
     def __init__(self, data: Path, disk: Disk | None = None, **settings: object) -> None:
         self.clock = FakeClock()
         self.disk = disk or Disk()
@@ -282,6 +291,7 @@ class Bench:
         self.finished: list[FinishedSegment] = []
         self.settings = WriterSettings(**settings)  # type: ignore[arg-type]
         self.recording = Recording(self.store, self.clock, self.settings, self.finished.append)
+        self.alive.append(self)
 
     def feed(self, packets: Iterable[Packet]) -> None:
         """Each packet arrives 5 ms after its moment, and the disk thread runs at once."""

@@ -102,9 +102,7 @@ def test_a_new_stream_needs_a_key_frame() -> None:
 
 
 @given(
-    st.lists(
-        st.sampled_from(["put"] * 6 + ["take", "take", "alone", "sync", "fail", "flush", "pause"]), max_size=250
-    ),
+    st.lists(st.sampled_from(["put"] * 6 + ["take", "take", "alone", "sync", "fail", "flush", "pause"]), max_size=250),
     st.integers(2, 12),
 )
 def test_every_frame_is_durable_or_counted(steps: list[str], gop: int) -> None:
@@ -132,7 +130,9 @@ def test_every_frame_is_durable_or_counted(steps: list[str], gop: int) -> None:
     for entries in segments:
         assert not entries or entries[0].packet.key, "a segment starts with a key frame"
         for before, after in zip(entries, entries[1:], strict=False):
-            assert after.packet.key or after.packet.seq == before.packet.seq + 1, "only before a key frame may be a hole"
+            assert after.packet.key or after.packet.seq == before.packet.seq + 1, (
+                "only before a key frame may be a hole"
+            )
 
 
 def test_a_loss_is_told_once_with_the_next_packet() -> None:

@@ -97,7 +97,12 @@ def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(errno.EROFS, "read-only"), (errno.EACCES, "no permission"), (errno.ENOSPC, "disk full"), (errno.EIO, "card error")],
+    [
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "no permission"),
+        (errno.ENOSPC, "disk full"),
+        (errno.EIO, "card error"),
+    ],
 )
 def test_a_data_folder_that_cannot_be_written(tmp_path: Path, code: int, words: str) -> None:
     disk = FaultDisk()

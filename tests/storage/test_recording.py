@@ -1,0 +1,315 @@
+"""What reaches the disk, when, and what happens when the disk refuses. Step by step, no thread, no sleep."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from blackbox_qt.storage.check import check_paths
+from blackbox_qt.storage.report import SegmentReport
+from blackbox_qt.storage.segment import SegmentName
+from blackbox_qt.storage.verify import verify
+
+from .fakes import FRAME_NS, SECOND, START_NS, Bench, FaultDisk, dull, record, steady
+
+
+def look(path: Path) -> SegmentReport:
+    return verify(FaultDisk(), path)
+
+
+def frames_on_disk(bench: Bench) -> set[int]:
+    return {t for path in bench.files() for t in look(path).times_ns}
+
+
+def times(packets: list) -> set[int]:
+    return {packet.t_ns for packet in packets}
+
+
+def test_the_first_frame_is_on_the_disk_at_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(dull(1))
+    assert look(bench.parts()[0]).frames == 1
+    status = bench.recording.status()
+    assert (status.state, status.frames_durable, status.queue_packets) == ("recording", 1, 0)
+
+
+def test_nothing_is_older_than_a_fragment(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    for packet in dull(100):
+        bench.feed([packet])
+        assert bench.recording.status().unsynced_age_s <= 0.25
+
+
+def test_a_camera_that_dies_leaves_its_last_frames(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(dull(5))
+    assert look(bench.parts()[0]).frames == 1
+    wait = bench.recording.step()
+    assert wait == pytest.approx(0.25)
+    bench.clock.advance(0.24)
+    bench.recording.step()
+    assert look(bench.parts()[0]).frames == 1
+    bench.clock.advance(0.011)
+    assert bench.recording.step() is None, "all is written: nothing to wait for"
+    assert look(bench.parts()[0]).frames == 5
+    bench.clock.advance(3)
+    assert bench.recording.status().state == "idle", "nothing is being saved, so nothing is claimed"
+
+
+def test_a_segment_ends_at_the_first_key_frame_after_its_time_and_loses_nothing(tmp_path: Path) -> None:
+    packets = dull(30 * 10)
+    paths = record(tmp_path, packets, segment_s=3.5)
+    reports = [look(path) for path in paths]
+    assert [report.frames for report in reports] == [120, 120, 60]
+    assert [report.end_reason for report in reports] == ["full", "full", "stopped"]
+    assert [t for report in reports for t in report.times_ns] == [packet.t_ns for packet in packets]
+    result = check_paths([tmp_path])
+    assert result.ok
+    assert result.chain == ()
+
+
+def test_a_new_stream_begins_a_new_segment(tmp_path: Path) -> None:
+    packets = dull(60)
+    other = replace(packets[0].stream, origin="pattern", width=128)
+    packets[30:] = [replace(packet, stream=other) for packet in packets[30:]]
+    first, second = record(tmp_path, packets)
+    assert (look(first).end_reason, look(first).frames) == ("stream-changed", 30)
+    assert (look(second).origin, look(second).width, look(second).frames) == ("pattern", 128, 30)
+    assert second.relative_to(tmp_path).parts[0] == "demo"
+
+
+def test_sample_times_follow_the_sensor_without_drift(tmp_path: Path) -> None:
+    moments = [
+        *steady(40),
+        *steady(40, 66_666_667, START_NS + 40 * FRAME_NS),
+        *steady(20, start_ns=START_NS + 9 * SECOND),
+    ]
+    packets = [replace(packet, t_ns=t) for packet, t in zip(dull(100), moments, strict=True)]
+    (path,) = record(tmp_path, packets)
+    assert list(look(path).times_ns) == moments
+    assert look(path).gaps[0].length_ns == moments[80] - moments[79]
+
+
+@pytest.mark.parametrize("step", [0, -5 * FRAME_NS])
+def test_times_that_stand_still_or_go_back_do_no_harm(tmp_path: Path, step: int) -> None:
+    packets = dull(60)
+    packets[20:] = [replace(packet, t_ns=packet.t_ns - FRAME_NS + step) for packet in packets[20:]]
+    (path,) = record(tmp_path, packets)
+    assert look(path).frames == 60
+    assert look(path).ok
+
+
+def test_lost_frames_are_told_by_cause(tmp_path: Path) -> None:
+    packets = dull(60)
+    packets[10] = replace(packets[10], lost={"camera": 2, "mailbox": 1})
+    packets[10:] = [replace(packet, seq=packet.seq + 3) for packet in packets[10:]]
+    (path,) = record(tmp_path, packets)
+    report = look(path)
+    assert (report.missing, report.lost) == (3, {"camera": 2, "mailbox": 1})
+    assert report.gaps[0].frames == 3
+
+
+@pytest.mark.parametrize("op", ["write", "datasync", "create", "rename", "sync_dir", "replace", "mkdir"])
+@pytest.mark.parametrize("nth", [1, 2, 3, 7])
+def test_one_io_error_anywhere_loses_no_frame(tmp_path: Path, op: str, nth: int) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk, segment_s=2)
+    packets = dull(30 * 12)
+    bench.feed(packets[:5])
+    disk.fail(op, nth)
+    bench.feed(packets[5:])
+    bench.finish()
+    assert frames_on_disk(bench) == times(packets)
+    result = check_paths([tmp_path])
+    assert result.ok, (result.chain, [report.damage for report in result.segments])
+    assert result.frames == len(packets)
+    assert bench.recording.status().lost == {}
+
+
+@pytest.mark.parametrize("op", ["write", "datasync", "create", "rename", "sync_dir", "replace", "mkdir"])
+def test_an_error_at_the_very_first_operation(tmp_path: Path, op: str) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    disk.fail(op, 1)
+    packets = dull(90)
+    bench.feed(packets)
+    bench.finish()
+    assert frames_on_disk(bench) == times(packets)
+
+
+def test_a_failed_sync_abandons_the_file_and_starts_at_the_key_frame(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    packets = dull(120)
+    bench.feed(packets[:50])
+    disk.fail("datasync")
+    for packet in packets[50:60]:
+        bench.feed([packet])
+    status = bench.recording.status()
+    assert (status.state, status.segment) == ("fault", "")
+    assert status.words == f"Card error: Input/output error on {tmp_path}"
+    bench.feed(packets[60:])
+    assert bench.recording.status().state == "recording"
+    bench.finish()
+    first, second = (look(path) for path in bench.files())
+    assert first.state == "torn"
+    assert first.path.name.endswith(".part")
+    assert second.times_ns[0] == packets[30].t_ns
+    assert check_paths([tmp_path]).repeated == first.frames - 30
+
+
+def test_retries_slow_down_to_five_seconds_and_heal(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk, memory_s=100)
+    disk.fail("create", times=6)
+    waits = []
+    packets = iter(dull(3000))
+    bench.put(next(packets))
+    while len(waits) < 6:
+        wait = bench.recording.step()
+        assert wait is not None
+        waits.append(wait)
+        bench.clock.advance(wait)
+    assert waits == [0.5, 1, 2, 4, 5, 5]
+    bench.recording.step()
+    assert bench.recording.status().state == "recording"
+
+
+def test_a_full_disk_says_so_and_heals_when_there_is_room(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    packets = dull(300)
+    disk.room = 6000
+    bench.feed(packets[:100])
+    status = bench.recording.status()
+    assert (status.state, status.words) == ("fault", f"Disk full: free space on {tmp_path}")
+    disk.room = None
+    bench.feed(packets[100:])
+    bench.finish()
+    assert frames_on_disk(bench) == times(packets)
+    assert check_paths([tmp_path]).ok
+
+
+def test_a_fault_that_lasts_keeps_the_newest_ten_seconds(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    packets = dull(30 * 30)
+    bench.feed(packets[:45])
+    disk.fail("write", code=errno.EIO, times=10**6)
+    bench.feed(packets[45:700])
+    status = bench.recording.status()
+    assert status.state == "fault"
+    assert status.queue_s <= 10
+    disk.faults.clear()
+    bench.clock.advance(5)
+    bench.feed(packets[700:])
+    bench.finish()
+    lost = bench.recording.status().lost["disk"]
+    assert len(frames_on_disk(bench)) + lost == len(packets)
+    assert 300 < lost < 400
+    last = look(bench.files()[-1])
+    assert last.lost == {"disk": lost}
+    assert check_paths([tmp_path]).ok
+
+
+def test_a_data_folder_that_was_removed_comes_back(tmp_path: Path) -> None:
+    import shutil
+
+    bench = Bench(tmp_path, segment_s=1)
+    packets = dull(120)
+    bench.feed(packets[:45])
+    shutil.rmtree(tmp_path / "recordings" / "000001")
+    bench.feed(packets[45:])
+    bench.finish()
+    assert bench.recording.status().state != "recording"
+    assert frames_on_disk(bench) >= times(packets[60:])
+
+
+def test_a_pause_closes_the_segment_and_ends_by_itself(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    packets = dull(30 * 10)
+    bench.feed(packets[:40])
+    bench.recording.pause(2)
+    bench.recording.step()
+    assert [finished.reason for finished in bench.finished] == ["paused"]
+    assert bench.finished[0].frames == 40
+    status = bench.recording.status()
+    assert (status.state, status.segment) == ("paused", "")
+    assert status.paused_until_ns == bench.clock.now + 2 * SECOND
+    bench.feed(packets[40:])
+    assert bench.recording.status().state == "recording"
+    bench.finish()
+    second = look(bench.finished[1].path)
+    assert second.times_ns[0] == packets[120].t_ns, "the first key frame after the pause"
+    assert second.lost == {"stopped": 80}
+    assert bench.recording.status().lost == {"stopped": 80}
+
+
+def test_a_pause_and_an_early_end_between_two_steps(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    packets = dull(90)
+    bench.feed(packets[:40])
+    bench.recording.pause(60)
+    bench.recording.resume()
+    bench.feed(packets[40:])
+    bench.finish()
+    assert [(done.reason, done.frames) for done in bench.finished] == [("paused", 40), ("stopped", 30)]
+    assert look(bench.finished[1].path).lost == {"stopped": 20}
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+def test_a_pause_without_an_end_is_refused(tmp_path: Path, seconds: float) -> None:
+    with pytest.raises(ValueError, match="pause"):
+        Bench(tmp_path).recording.pause(seconds)
+
+
+def test_finish_writes_what_waits(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(dull(38))
+    bench.finish()
+    assert bench.recording.all_durable
+    assert look(bench.finished[0].path).frames == 38
+    assert bench.parts() == []
+    bench.put(dull(1)[0])
+    assert bench.recording.status().lost == {"stopped": 1}
+
+
+def test_finish_without_a_single_packet(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.finish()
+    assert bench.recording.all_durable
+    assert bench.files() == []
+
+
+def test_finish_gives_up_when_the_card_stays_broken(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    bench.feed(dull(38))
+    disk.fail("write", times=10**6)
+    began = bench.clock.now
+    bench.finish()
+    assert not bench.recording.all_durable
+    assert bench.clock.now - began <= 4 * SECOND
+
+
+def test_a_sync_interval_saves_syncs(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk, sync_ms=1000)
+    bench.feed(dull(301))
+    assert 10 <= disk.counts["datasync"] <= 13
+    assert bench.recording.status().state == "recording"
+    bench.finish()
+    assert look(bench.finished[0].path).frames == 301
+
+
+def test_two_cameras_share_a_start(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    rear = replace(dull(1)[0].stream, camera="rear")
+    place = bench.store.place("rear", "camera")
+    assert place.name == SegmentName("rear", 1, 1)
+    bench.feed(dull(30, info=rear))
+    bench.finish()
+    assert bench.finished[0].name == SegmentName("rear", 1, 2)
