@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +20,7 @@ class ConfigError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True)
 
 
 class CameraConfig(_Section):
@@ -33,7 +32,7 @@ class CameraConfig(_Section):
     source: str = Field(
         "pattern", description="where frames come from: pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH", min_length=1
     )
-    buffers: int = Field(MIN_BUFFERS, ge=1, le=64, description="frames in flight between camera, encoder and screens")
+    buffers: int = Field(MIN_BUFFERS, ge=MIN_BUFFERS, le=64, description="frames in flight between camera, encoder and screens")
 
 
 class RecordConfig(_Section):
@@ -50,9 +49,11 @@ class RecordConfig(_Section):
 class StorageConfig(_Section):
     """Where recordings go, and how they are cut."""
 
-    data: Path = Field(Path("~/blackbox"), description="folder for recordings; also --data")
+    data: Path = Field(Path("~/blackbox"), strict=False, description="folder for recordings; also --data")
     state: Path = Field(
-        Path("~/.local/state/blackbox-qt"), description="folder for the access key; never on a card that is taken out"
+        Path("~/.local/state/blackbox-qt"),
+        strict=False,
+        description="folder for the access key; never on a card that is taken out",
     )
     segment_s: float = Field(60, ge=2, le=3600, description="s, length of one file")
     fragment_ms: int = Field(250, ge=50, le=1000, description="ms, the most that a power cut can tear off")
@@ -88,7 +89,7 @@ class WebConfig(_Section):
         try:
             ipaddress.ip_address("127.0.0.1" if value == "localhost" else value)
         except ValueError:
-            raise ValueError("an IP address such as 0.0.0.0 or 127.0.0.1 is") from None
+            raise ValueError("an IP address such as 0.0.0.0 or 127.0.0.1") from None
         return value
 
 
@@ -105,7 +106,7 @@ class WindowConfig(_Section):
 class Config(_Section):
     """Everything. `[[camera]]` is a list, all others are single sections."""
 
-    camera: tuple[CameraConfig, ...] = Field((CameraConfig(),), min_length=1, max_length=4)
+    camera: tuple[CameraConfig, ...] = Field((CameraConfig(),), strict=False, min_length=1, max_length=4)
     record: RecordConfig = RecordConfig()
     storage: StorageConfig = StorageConfig()
     stream: StreamConfig = StreamConfig()
@@ -148,7 +149,7 @@ def _apply_setting(tree: dict[str, Any], setting: str, origin: dict[str, str]) -
     if not equals or not last or not sections:
         raise ConfigError(f"--set {setting}: is not understood; write section.key=value, as in record.bitrate_kbit=6000")
     value = _value(text.strip())
-    origin[key.strip()] = "--set"
+    origin[key.strip()] = origin[sections[0]] = "--set"
     if sections[0] == "camera":
         _camera_section(tree, sections[1:], setting)[last] = value
         return
@@ -184,12 +185,6 @@ def _checked(tree: dict[str, Any], where: str, origin: dict[str, str]) -> Config
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f'{where}: camera.name "{name}" is used twice; every camera needs a name of its own')
-    for camera in config.camera:
-        if camera.buffers < MIN_BUFFERS:
-            raise ConfigError(
-                f"{where}: camera.{camera.name}.buffers = {camera.buffers} are too few for recording, window and "
-                f"stream; allowed: {MIN_BUFFERS} to 64"
-            )
     if not config.web.auth and config.web.host not in ("127.0.0.1", "::1", "localhost"):
         raise ConfigError(
             f'{where}: web.auth = false with web.host = "{config.web.host}" would let everybody in; '
@@ -235,17 +230,25 @@ def _model(model: type[BaseModel], name: str) -> type[BaseModel]:
 
 def _allowed(error: ErrorDetails) -> str:
     """What would be right, from the models' own limits."""
-    field = _field(error["loc"])
-    limits = {} if field is None else limits_of(field)
-    if "one of" in limits:
-        return f"allowed: {limits['one of']}"
+    return "allowed: " + (_section_wanted(error) or _value_wanted(error))
+
+
+def _section_wanted(error: ErrorDetails) -> str:
+    location = error["loc"]
+    if location == ("camera",):
+        return "one to four [[camera]] sections"
+    if error["type"] == "model_type":
+        return "a [[camera]] section" if location[0] == "camera" else f"a [{location[0]}] section"
+    return ""
+
+
+def _value_wanted(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"]) + " allowed"
+        return str(error["ctx"]["error"])
     if error["type"] == "string_pattern_mismatch":
-        return "allowed: a small letter, then small letters, digits or _, at most 16"
-    if limits:
-        return f"allowed: {limits['type']} {limits.get('range', '')}".rstrip()
-    return re.sub(r"^Input should be|^List should", "allowed:", error["msg"]).replace("Tuple should have", "allowed:")
+        return "a small letter, then small letters, digits or _, at most 16"
+    limits = limits_of(_field(error["loc"]))
+    return limits.get("one of") or f"{limits['type']} {limits.get('range', '')}".rstrip()
 
 
 def _field(location: tuple[int | str, ...]) -> Any:
