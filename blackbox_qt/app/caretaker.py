@@ -76,7 +76,7 @@ class Caretaker:
             except SourceError as error:
                 self._fault(error)
             except Exception as error:  # the source's door: an unforeseen failure is a fault like the others
-                log.exception("camera %s failed in an unforeseen way", self.camera)
+                log.debug("%s failed in an unforeseen way", self.camera, exc_info=True)
                 self._fault(SourceError(f"{type(error).__name__}: {error}"))
 
     def _live(self) -> None:

@@ -55,8 +55,8 @@ class Worker:
             self._run()
         except BaseException as error:  # a thread's door: whatever it was is reported, never swallowed
             self.error = error
-            log.debug("%s died", self.name, exc_info=True)
+            log.debug("%s stopped", self.name, exc_info=True)  # the trace is for --verbose, not for a driver
             if self._on_crash is None:
-                log.critical("%s died: %s", self.name, error, exc_info=True)
+                log.critical("%s stopped: %s: %s", self.name, type(error).__name__, error)
             else:
                 self._on_crash(error)
