@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -59,7 +60,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= MOST_PIPELINED:
             raise ValueError("too many requests at once")  # the parser stops, the visitor gets a 400
         super().on_message_begin()
-        self.scope[SCOPE_KEY] = self  # type: ignore[typeddict-unknown-key]
+        cast(dict[str, object], self.scope)[SCOPE_KEY] = self
         self._in_head = True
         self._start_deadline()
 

@@ -129,7 +129,9 @@ class _Answer:
             return
         body = json.dumps({"error": refusal.words}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await self.send({"type": "http.response.start", "status": refusal.status, "headers": [*headers, *refusal.headers]})
+        await self.send(
+            {"type": "http.response.start", "status": refusal.status, "headers": [*headers, *refusal.headers]}
+        )
         await self.send({"type": "http.response.body", "body": body})
 
 

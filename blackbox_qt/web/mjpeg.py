@@ -15,13 +15,14 @@ from blackbox_qt.web.gate import SECURITY_HEADERS
 
 BOUNDARY = "blackbox-frame"
 CONTENT_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+MIXED_TYPE = f"multipart/mixed; boundary={BOUNDARY}"
+"""The same bytes for whoever asks for multipart/mixed: Safari's fetch() cannot see inside the other type."""
 STUCK_S = 20.0
 """A viewer that has not taken one whole picture for so long is put out."""
 _CHECK_S = 0.5
 _DELIMITER = f"--{BOUNDARY}\r\n".encode()
 # Neither Content-Length nor chunks: the stream ends with the connection, which HTTP/1.0 and 1.1 clients all take.
-_HEADERS = [(b"content-type", CONTENT_TYPE.encode()), (b"connection", b"close"), *SECURITY_HEADERS]
-_BEGIN = b"HTTP/1.1 200 OK\r\n" + b"".join(b"%s: %s\r\n" % pair for pair in _HEADERS) + b"\r\n" + _DELIMITER
+_REST = b"".join(b"%s: %s\r\n" % pair for pair in [(b"connection", b"close"), *SECURITY_HEADERS]) + b"\r\n" + _DELIMITER
 
 
 def part(frame: JpegFrame) -> bytes:
@@ -46,7 +47,7 @@ class Viewer:
     Threads: the web loop's.
     """
 
-    __slots__ = ("_begun", "_broadcast", "_connection", "_transport", "busy_since", "seen", "watch")
+    __slots__ = ("_broadcast", "_connection", "_transport", "busy_since", "seen", "watch")
 
     def __init__(self, broadcast: Broadcast, connection: Connection) -> None:
         self.watch = ExitStack()  # its place among the JPEG sink's listeners: what `watchers` counts
@@ -55,11 +56,11 @@ class Viewer:
         self._broadcast = broadcast
         self._connection = connection
         self._transport = connection.transport
-        self._begun = False
 
-    def begin(self) -> None:
+    def begin(self, content_type: str) -> None:
+        """Write the answer's head."""
         self._connection.drained = self._drained
-        self._transport.write(_BEGIN)
+        self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\n" % content_type.encode() + _REST)
         if self._transport.get_write_buffer_size():
             self.busy_since = self._broadcast.now()
 
@@ -108,13 +109,13 @@ class Broadcast:
         """The loop's time, s."""
         return self._loop.time()
 
-    def add(self, connection: Connection) -> Viewer:
+    def add(self, connection: Connection, content_type: str) -> Viewer:
         """Begin a stream on `connection`; `remove` ends it."""
         viewer = Viewer(self, connection)
         self._viewers[id(viewer)] = viewer
         self._follow()
         viewer.watch.enter_context(self._listen())
-        viewer.begin()
+        viewer.begin(content_type)
         self.serve(viewer)
         if self._check is None:
             self._check = self._loop.call_later(_CHECK_S, self._look_after)
@@ -153,10 +154,9 @@ class Broadcast:
             self._loop.call_soon_threadsafe(self._spread)
 
     def _spread(self) -> None:
-        before = self._frame
-        if not self._take_newest() or self._frame is None or self._frame is before:
+        if not self._take_newest() or self._frame is None:
             return
-        for viewer in self._viewers.values():
+        for viewer in self._viewers.values():  # whoever was served in between is passed by
             viewer.offer(self._frame, self._part)
 
     def _take_newest(self) -> bool:
@@ -201,12 +201,14 @@ class MjpegResponse(Response):
         self._broadcast = broadcast
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        mixed = any(name == b"accept" and value == b"multipart/mixed" for name, value in scope["headers"])
+        content_type = MIXED_TYPE if mixed else CONTENT_TYPE
         if scope.get("head"):
-            headers = [pair for pair in _HEADERS if pair not in SECURITY_HEADERS]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            head = [(b"content-type", content_type.encode()), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
             await send({"type": "http.response.body", "body": b""})
             return
-        viewer = self._broadcast.add(scope[SCOPE_KEY])
+        viewer = self._broadcast.add(scope[SCOPE_KEY], content_type)
         try:
             while (await receive())["type"] != "http.disconnect":
                 pass

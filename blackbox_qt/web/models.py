@@ -1,0 +1,51 @@
+"""What programs send and get, typed: OpenAPI is written from these. The status is app.status itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Failure(_Model):
+    """Every answer that is not a success."""
+
+    error: str = Field(description="one sentence for a person")
+
+
+class Health(_Model):
+    """Whether the black box does its job."""
+
+    recording: bool = Field(description="true while bytes of every camera reach the disk")
+
+
+class SessionRequest(_Model):
+    """A browser signs in."""
+
+    key: str = Field(max_length=256, description="the box's access key, as shown or as typed")
+
+
+class Session(_Model):
+    """Whether this browser is signed in."""
+
+    signed_in: bool
+
+
+class RecordingRequest(_Model):
+    """Start recording, or stop it for a time that ends by itself."""
+
+    recording: bool
+    minutes: Annotated[float, Field(gt=0, le=240, strict=False)] | None = Field(
+        None, description="min until it goes on by itself; web.pause_minutes if not given; only with false"
+    )
+
+
+class RecordingWish(_Model):
+    """What was asked for. Whether it has come true says the status."""
+
+    recording: bool
+    resumes_in_s: float | None = Field(description="s until recording goes on by itself; null when it was started")

@@ -1,0 +1,291 @@
+// The live page: strip, picture, controls. It says what the status says and never guesses.
+import { Picture } from "/page/picture.js";
+import { words } from "/page/words.js";
+
+const POLL_MS = 1000;
+const POLL_LIMIT_MS = 2500;
+const LOOK_MS = 100;
+const HOLD_MS = 1200;
+const INSET_MS = 1000;
+const NOTICE_MS = 4000;
+const MINUTES = [5, 10, 30];
+
+const $ = (id) => document.getElementById(id);
+const picture = new Picture($("picture"), signedOut);
+
+let status = null; // the box's last word; null: not asked yet
+let reachable = true;
+let statusAt = 0; // performance.now() of `status`, ms
+let camera = ""; // the one shown large
+let polling = null;
+let noticeTimer = 0;
+
+function signedOut() { location.replace("/sign-in"); }
+
+// ---- asking the box
+
+async function poll() {
+  clearTimeout(polling);
+  try {
+    const answer = await fetch("/api/v1/status", { signal: AbortSignal.timeout(POLL_LIMIT_MS), cache: "no-store" });
+    if (answer.status === 401) return signedOut();
+    if (!answer.ok) throw new Error(answer.statusText);
+    status = await answer.json();
+    statusAt = performance.now();
+    reachable = true;
+  } catch {
+    reachable = false;
+  }
+  show();
+  if (!document.hidden) polling = setTimeout(poll, POLL_MS);
+}
+
+async function ask(address, method, body) {
+  const answer = await fetch(address, {
+    method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body),
+  });
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(told.error || words.failed);
+  return told;
+}
+
+// ---- showing it
+
+function show() {
+  if (status) chooseCamera();
+  showStrip();
+  showFaults();
+  showRecordButton();
+  look();
+}
+
+function showStrip() {
+  const [state, text] = recordingState();
+  $("strip").dataset.state = state;
+  if ($("state").textContent !== text) $("state").textContent = text; // else a screen reader says it every second
+  $("watching").textContent = reachable && status && status.viewers > 0 ? words.watching(status.viewers) : "";
+  $("clock").textContent = clock();
+}
+
+function recordingState() {
+  if (!reachable) return ["unknown", `${words.noConnection} – ${words.noConnectionMore}`];
+  if (!status) return ["waiting", "…"];
+  if (status.recording === "recording") return ["recording", words.recording];
+  const left = resumesIn();
+  if (status.recording === "paused" && left !== null) return ["paused", `${words.notRecording} – ${words.paused(left)}`];
+  return ["fault", `${words.notRecording} – ${status.words || words.starting}`];
+}
+
+function resumesIn() {
+  const seconds = status.cameras.map((c) => c.recording.resumes_in_s).filter((s) => s !== null);
+  if (!seconds.length) return null;
+  const left = Math.max(0, Math.ceil(Math.max(...seconds) - (performance.now() - statusAt) / 1000));
+  return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+}
+
+function clock() {
+  if (!status) return "";
+  if (status.utc_source === "unsynced") return words.noTime;
+  const now = new Date(status.utc_ns / 1e6 + performance.now() - statusAt);
+  return now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+// What is wrong with cameras that are not shown large; the large one has its words on the picture.
+function showFaults() {
+  const list = !reachable || !status ? [] : status.cameras.filter((c) => c.name !== camera && troubles(c)).map(
+    (c) => `${c.name.toUpperCase()}: ${troubles(c)}`);
+  const items = [...$("faults").children].map((item) => item.textContent);
+  if (items.join("\n") === list.join("\n")) return;
+  $("faults").replaceChildren(...list.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+}
+
+function troubles(c) {
+  return c.words || c.stream.words || (c.state === "stopped" ? words.noPicture(c.name) : "");
+}
+
+// ---- the picture
+
+function chooseCamera() {
+  const names = status.cameras.map((c) => c.name);
+  if (!names.includes(camera)) open(names[0]);
+  const other = names.find((name) => name !== camera);
+  $("inset").hidden = !other;
+  $("name").hidden = !other;
+  if (other && $("inset").dataset.camera !== other) {
+    $("inset").dataset.camera = other;
+    $("inset").setAttribute("aria-label", words.swap(other));
+    $("inset-name").textContent = `${other} ⇄`;
+    $("inset-picture").removeAttribute("src");
+  }
+}
+
+function open(name) {
+  camera = name;
+  $("name").textContent = name;
+  $("picture").setAttribute("aria-label", words.live(name));
+  if (!document.hidden) picture.open(name);
+}
+
+function swap() {
+  const names = status ? status.cameras.map((c) => c.name) : [];
+  if (names.length < 2) return;
+  open(names[(names.indexOf(camera) + 1) % names.length]);
+  show();
+}
+
+// The small picture is a still each second: a browser has six connections to the box, one stream is what a page takes.
+async function refreshInset() {
+  const other = $("inset").dataset.camera;
+  if (other && reachable && !document.hidden) {
+    const answer = await fetch(`/snapshot/${other}.jpg?quality=40`).catch(() => null);
+    const image = $("inset-picture");
+    $("inset").classList.toggle("old", !(answer && answer.ok));
+    if (answer && answer.ok && other === $("inset").dataset.camera) {
+      const before = image.src;
+      image.src = URL.createObjectURL(await answer.blob());
+      await image.decode().catch(() => null);
+      if (before) URL.revokeObjectURL(before);
+    }
+  }
+  setTimeout(refreshInset, INSET_MS);
+}
+
+function look() {
+  const mine = status && status.cameras.find((c) => c.name === camera);
+  const old = !reachable || picture.stale;
+  const first = picture.paintedAt === -Infinity;
+  const wrong = !reachable ? words.noConnectionWhy : mine ? troubles(mine) : "";
+  $("veil").hidden = !old;
+  if (!old) return;
+  const title = first && !wrong ? words.startingTitle : words.stoppedTitle;
+  if ($("veil-title").textContent !== title) $("veil-title").textContent = title;
+  if ($("veil-words").textContent !== wrong) $("veil-words").textContent = wrong;
+}
+
+// ---- controls
+
+function notice(text) {
+  clearTimeout(noticeTimer);
+  $("notice").textContent = text;
+  $("notice").hidden = false;
+  noticeTimer = setTimeout(() => { $("notice").hidden = true; }, NOTICE_MS);
+}
+
+async function snapshot() {
+  $("snapshot").disabled = true;
+  try {
+    const answer = await fetch(`/snapshot/${camera}.jpg?quality=95`);
+    if (!answer.ok) throw new Error((await answer.json()).error);
+    save(await answer.blob(), `${camera}_${stamp()}.jpg`);
+  } catch (error) {
+    notice(error instanceof TypeError ? words.failed : error.message);
+  }
+  $("snapshot").disabled = false;
+}
+
+function stamp() {
+  const now = new Date();
+  const local = new Date(now.getTime() - now.getTimezoneOffset() * 60000).toISOString();
+  return local.slice(0, 19).replace("T", "_").replaceAll(":", "-");
+}
+
+function save(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  notice(words.saved(name));
+}
+
+function showRecordButton() {
+  const stopped = Boolean(status) && status.recording === "paused";
+  $("record").classList.toggle("stopped", stopped);
+  $("record-label").textContent = stopped ? words.start : words.stop;
+  $("record").disabled = !reachable || !status;
+}
+
+async function record(body) {
+  try {
+    await ask("/api/v1/recording", "POST", body);
+  } catch (error) {
+    notice(error instanceof TypeError ? words.failed : error.message);
+  }
+  poll();
+}
+
+// Stopping takes a hold, so that no brush of a sleeve does it; then a time after which it goes on by itself.
+function holdToStop(button) {
+  let timer = 0;
+  const stopped = () => button.classList.contains("stopped");
+  const begin = () => {
+    if (timer || button.disabled || stopped()) return;
+    button.classList.add("held");
+    timer = setTimeout(() => { end(); $("sheet").showModal(); }, HOLD_MS);
+  };
+  const end = () => {
+    clearTimeout(timer);
+    timer = 0;
+    button.classList.remove("held");
+  };
+  const tooShort = () => { if (timer) notice(words.holdLonger); end(); };
+  button.addEventListener("pointerdown", (event) => { if (event.button === 0) begin(); });
+  button.addEventListener("pointerup", tooShort);
+  for (const name of ["pointerleave", "pointercancel", "blur"]) button.addEventListener(name, end);
+  button.addEventListener("keydown", (event) => {
+    if ((event.key === " " || event.key === "Enter") && !stopped()) { event.preventDefault(); begin(); }
+  });
+  button.addEventListener("keyup", (event) => { if (event.key === " " || event.key === "Enter") tooShort(); });
+  button.addEventListener("contextmenu", (event) => event.preventDefault());
+  button.addEventListener("click", (event) => {
+    if (stopped()) record({ recording: true });
+    else if (event.detail === 0 && event.pointerType === "") $("sheet").showModal(); // a screen reader cannot hold
+  });
+}
+
+function fillSheet() {
+  $("sheet-title").textContent = words.sheetTitle;
+  $("sheet-words").textContent = words.sheetWords;
+  $("keep").textContent = words.keep;
+  $("choices").replaceChildren(...MINUTES.map((count) => Object.assign(document.createElement("button"), {
+    textContent: words.minutes(count), value: String(count),
+  })));
+  $("sheet").addEventListener("close", () => {
+    const minutes = Number($("sheet").returnValue);
+    $("sheet").returnValue = "";
+    if (minutes) record({ recording: false, minutes });
+  });
+}
+
+async function leave() {
+  await ask("/api/v1/session", "DELETE").catch(() => null);
+  signedOut();
+}
+
+// ---- a page nobody sees takes nothing from the box
+
+function visibility() {
+  if (document.hidden) {
+    clearTimeout(polling);
+    picture.close();
+    status = null;
+    return;
+  }
+  show();
+  poll();
+  if (camera) picture.open(camera);
+}
+
+$("snapshot-label").textContent = words.snapshot;
+$("leave-label").textContent = words.leave;
+$("snapshot").addEventListener("click", snapshot);
+$("leave").addEventListener("click", leave);
+$("inset").addEventListener("click", swap);
+$("picture").addEventListener("click", swap);
+document.addEventListener("visibilitychange", visibility);
+window.addEventListener("pagehide", () => picture.close());
+window.addEventListener("pageshow", (event) => { if (event.persisted) visibility(); });
+fillSheet();
+holdToStop($("record"));
+setInterval(() => { if (!document.hidden) { look(); showStrip(); } }, LOOK_MS);
+show();
+poll();
+refreshInset();
