@@ -85,7 +85,7 @@ class Layout:
         planes, offset = [], 0
         for xdiv, ydiv, size in table:
             rows, row = -(-height // ydiv), -(-width // xdiv) * size
-            pitch = -(-stride * size // xdiv // table[0][2])
+            pitch = max(row, -(-stride * size // xdiv // table[0][2]))
             planes.append(Plane(offset, pitch, row, rows))
             offset += pitch * rows
         return cls(width, height, fourcc, tuple(planes), matrix, full_range)
