@@ -66,36 +66,38 @@ def _faces(app: App, config: Config, listener: Listener | None, ending: Ending, 
     refused = app.refused()
     if refused is not None:
         raise refused
-    address = ""
-    if listener is not None:
-        # Before the import, outside the GIL: an import that waits for a cold card would stall every thread.
-        for package in ("fastapi", "starlette", "uvicorn", "cv2"):
-            read_ahead(package)
-        from blackbox_qt.web.server import Server
-
-        server = stack.enter_context(Server(app, config, listener))
-        address = server.address
-        log.info("page ready %.2f s after the start", process_age_s())
-        _announce(server)
-    if not config.window.enabled:
-        return ending.wait()
-    if not has_display():
+    invitation = "" if listener is None else _page(app, config, listener, stack)
+    if config.window.enabled:
+        if has_display():
+            return _window(app, config, invitation, ending)
         log.info("there is no display: running without a window")
-        return ending.wait()
-    return _window(app, config, address, ending)
+    return ending.wait()
 
 
-def _announce(server: object) -> None:
-    for line in server.invitation():  # type: ignore[attr-defined]
+def _page(app: App, config: Config, listener: Listener, stack: ExitStack) -> str:
+    """Serve the page from here on. The address that lets a phone in."""
+    # Before the import, outside the GIL: an import that waits for a cold card would stall every thread.
+    for package in ("pydantic", "fastapi", "starlette", "uvicorn", "cv2"):
+        read_ahead(package)
+    from blackbox_qt.web.server import Server
+
+    server = stack.enter_context(Server(app, config, listener))
+    log.info("page ready %.2f s after the start", process_age_s())
+    for line in server.invitation():
         print(line, file=sys.stderr)
+    return server.sign_in_address
 
 
-def _window(app: App, config: Config, address: str, ending: Ending) -> int:
+def _window(app: App, config: Config, invitation: str, ending: Ending) -> int:
     read_ahead("PySide6", only=("QtCore", "QtGui", "QtWidgets", "QtOpenGL", "libQt6Core", "libQt6Gui", "libQt6Widgets",
                                 "libQt6OpenGL", "libQt6DBus", "plugins/platforms"))  # fmt: skip
-    from blackbox_qt.ui import show
+    from blackbox_qt.ui import WindowError, show
 
-    return show(app, config, address, ending)
+    try:
+        return show(app, config, invitation, ending)
+    except WindowError as error:
+        log.error("%s; recording goes on without a window", error)
+        return ending.wait()
 
 
 def has_display() -> bool:
