@@ -195,14 +195,13 @@ def test_the_screen_of_the_tests_does_not_outlive_them(checkout: Checkout) -> No
     checkout.fake(
         "python3", FAKE_PYTHON + 'if [[ $* == "-m pytest"* ]]; then echo "DISPLAY=$DISPLAY"; exec sleep 60; fi'
     )
-    running = subprocess.Popen(
+    with subprocess.Popen(
         [checkout.root / "dev", "test"], env=checkout.env, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert running.stdout is not None
-    with running.stdout:
-        assert running.stdout.readline() == "DISPLAY=:77\n"
-    os.killpg(running.pid, signal.SIGINT)  # Ctrl-C
-    assert running.wait(timeout=10) == -signal.SIGINT
+    ) as running:
+        assert running.stdout is not None
+        said = running.stdout.readline()
+        os.killpg(running.pid, signal.SIGTERM)  # all that runs in this terminal
+    assert (said, running.returncode) == ("DISPLAY=:77\n", -signal.SIGTERM)
     (line,) = checkout.calls("screen ")
     screen = Path("/proc") / line.split()[1]
     deadline = time.monotonic() + 10
