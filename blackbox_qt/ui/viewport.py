@@ -42,7 +42,7 @@ class Viewport(QOpenGLWidget):
 
     changed = Signal()
     """A picture has become live or stopped, or has another place. Never per frame."""
-    _reshaped = Signal()
+    _changed_in_paint = Signal()
     failed = Signal(str)
     """OpenGL cannot show pictures here, in one sentence."""
 
@@ -59,7 +59,9 @@ class Viewport(QOpenGLWidget):
         self._program: PictureProgram | None = None
         self._textures: dict[str, PlaneTextures] = {}
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self._reshaped.connect(self.changed, Qt.ConnectionType.QueuedConnection)  # nobody moves widgets while painting
+        self._changed_in_paint.connect(
+            self.changed, Qt.ConnectionType.QueuedConnection
+        )  # nobody moves widgets while painting
 
     # ---- what is shown
 
@@ -193,9 +195,7 @@ class Viewport(QOpenGLWidget):
             feed.paused = not self._seen
         self.check_age()
 
-    def _arrived(self, feed: Feed) -> None:
-        if feed.stopped:
-            self.check_age()
+    def _arrived(self, _: Feed) -> None:
         self.update()
 
     def _arrange(self) -> None:
@@ -223,7 +223,7 @@ class Viewport(QOpenGLWidget):
             except UnshownFormatError as error:
                 feed.words = str(error)
                 return None
-            self._note_shape(feed, frame)
+            self._note_news(feed, frame)
         feed.words, feed.shown = "", feed.shown + 1
         feed.path = f"{textures.path}: " + ("dma-buf import is not built yet" if image.dmabufs else "no dma-buf given")
         feed.upload_ms = (time.perf_counter() - begin) * 1000
@@ -232,12 +232,15 @@ class Viewport(QOpenGLWidget):
     def _device_width(self, feed: Feed) -> int:
         return round(self._boxes[self._feeds.index(feed)].width * self.devicePixelRatio())
 
-    def _note_shape(self, feed: Feed, frame: Frame) -> None:
+    def _note_news(self, feed: Feed, frame: Frame) -> None:
+        """The picture is live again, or has another shape: said once painting is over."""
         layout = frame.images["main"].layout
-        if feed.size != (layout.width, layout.height):
-            feed.size = layout.width, layout.height
+        size = layout.width, layout.height
+        old = feed.is_old(self._clock.boot_ns())
+        if (size, old) != (feed.size, feed.stopped):
+            feed.size, feed.stopped = size, old
             self._place()
-            self._reshaped.emit()
+            self._changed_in_paint.emit()
 
     def _draw(self, gl: GL, program: PictureProgram) -> None:
         ratio = self.devicePixelRatio()
