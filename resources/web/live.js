@@ -60,20 +60,26 @@ function show() {
 }
 
 function showStrip() {
-  const [state, text] = recordingState();
+  const [state, title, why, more] = recordingState();
   $("strip").dataset.state = state;
-  if ($("state").textContent !== text) $("state").textContent = text; // else a screen reader says it every second
+  say($("state"), title);
+  say($("why"), why || "");
+  $("clock").textContent = more || clock();
   $("watching").textContent = reachable && status && status.viewers > 0 ? words.watching(status.viewers) : "";
-  $("clock").textContent = clock();
 }
 
+// Only what is new: a screen reader would say it again.
+function say(element, text) { if (element.textContent !== text) element.textContent = text; }
+
 function recordingState() {
-  if (!reachable) return ["unknown", `${words.noConnection} – ${words.noConnectionMore}`];
+  if (!reachable) return ["unknown", words.noConnection, words.noConnectionMore];
   if (!status) return ["waiting", "…"];
   if (status.recording === "recording") return ["recording", words.recording];
   const left = resumesIn();
-  if (status.recording === "paused" && left !== null) return ["paused", `${words.notRecording} – ${words.paused(left)}`];
-  return ["fault", `${words.notRecording} – ${status.words || words.starting}`];
+  if (status.recording === "paused" && left !== null) {
+    return ["paused", words.notRecording, words.paused, words.goesOn(left)];
+  }
+  return ["fault", words.notRecording, status.words || words.starting];
 }
 
 function resumesIn() {
@@ -84,7 +90,7 @@ function resumesIn() {
 }
 
 function clock() {
-  if (!status) return "";
+  if (!status || !reachable) return "";
   if (status.utc_source === "unsynced") return words.noTime;
   const now = new Date(status.utc_ns / 1e6 + performance.now() - statusAt);
   return now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -114,7 +120,7 @@ function chooseCamera() {
   if (other && $("inset").dataset.camera !== other) {
     $("inset").dataset.camera = other;
     $("inset").setAttribute("aria-label", words.swap(other));
-    $("inset-name").textContent = `${other} ⇄`;
+    $("inset-name").textContent = words.still(other);
     $("inset-picture").removeAttribute("src");
   }
 }
@@ -136,10 +142,10 @@ function swap() {
 // The small picture is a still each second: a browser has six connections to the box, one stream is what a page takes.
 async function refreshInset() {
   const other = $("inset").dataset.camera;
-  if (other && reachable && !document.hidden) {
+  if (other && !document.hidden) {
     const answer = await fetch(`/snapshot/${other}.jpg?quality=40`).catch(() => null);
     const image = $("inset-picture");
-    $("inset").classList.toggle("old", !(answer && answer.ok));
+    $("inset").classList.toggle("old", !answer || !answer.ok);
     if (answer && answer.ok && other === $("inset").dataset.camera) {
       const before = image.src;
       image.src = URL.createObjectURL(await answer.blob());
@@ -158,8 +164,8 @@ function look() {
   $("veil").hidden = !old;
   if (!old) return;
   const title = first && !wrong ? words.startingTitle : words.stoppedTitle;
-  if ($("veil-title").textContent !== title) $("veil-title").textContent = title;
-  if ($("veil-words").textContent !== wrong) $("veil-words").textContent = wrong;
+  say($("veil-title"), title);
+  say($("veil-words"), wrong);
 }
 
 // ---- controls
@@ -172,7 +178,6 @@ function notice(text) {
 }
 
 async function snapshot() {
-  $("snapshot").disabled = true;
   try {
     const answer = await fetch(`/snapshot/${camera}.jpg?quality=95`);
     if (!answer.ok) throw new Error((await answer.json()).error);
@@ -180,7 +185,6 @@ async function snapshot() {
   } catch (error) {
     notice(error instanceof TypeError ? words.failed : error.message);
   }
-  $("snapshot").disabled = false;
 }
 
 function stamp() {
@@ -201,6 +205,7 @@ function showRecordButton() {
   $("record").classList.toggle("stopped", stopped);
   $("record-label").textContent = stopped ? words.start : words.stop;
   $("record").disabled = !reachable || !status;
+  $("snapshot").disabled = $("record").disabled;
 }
 
 async function record(body) {
