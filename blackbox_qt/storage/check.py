@@ -9,7 +9,7 @@ from pathlib import Path
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.fmp4 import NO_DIGEST
 from blackbox_qt.storage.report import SegmentReport
-from blackbox_qt.storage.segment import PART
+from blackbox_qt.storage.segment import PART, SegmentName
 from blackbox_qt.storage.verify import verify
 
 
@@ -104,6 +104,10 @@ def _check_chain(reports: Sequence[SegmentReport]) -> tuple[list[ChainNote], int
     for report in reports:
         assert report.name
         assert report.previous
+        called = SegmentName.parse(report.path.name)
+        if called and called != report.name:
+            words = f"is called {called.stem} but was recorded as {report.name.stem}"
+            notes.append(ChainNote(report.path, words, True))
         if by_stem[report.name.stem] is not report:
             notes.append(ChainNote(report.path, "is a second file of the same name", True))
             continue

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Literal
 
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.packet import Packet, StreamInfo
@@ -291,7 +292,9 @@ class Recording:
         state, words = self._judge(now, paused, status.unsynced_age_s)
         return replace(status, state=state, words=words)
 
-    def _judge(self, now: int, paused: bool, age_s: float) -> tuple[str, str]:
+    def _judge(
+        self, now: int, paused: bool, age_s: float
+    ) -> tuple[Literal["idle", "recording", "paused", "fault"], str]:
         """The truth for the red dot: recording is claimed only while bytes reach the medium."""
         patience = _STALE_NS + self._settings.sync_ms * _MS
         if self._fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class WriterStatus:
     Threads: immutable, any.
     """
 
-    state: str  # idle | recording | paused | fault
+    state: Literal["idle", "recording", "paused", "fault"]
     words: str  # why, for the user; "" when there is nothing to say
     segment: str  # name of the open segment without suffix, or ""
     frames_written: int  # handed to the operating system, rewrites included
