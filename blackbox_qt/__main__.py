@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; `blackbox-qt config` prints the default")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see `blackbox-qt config`")
     parser.add_argument("--source", action="append", default=[], metavar="SPEC", help=_SOURCE)
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="settings",
@@ -84,7 +84,7 @@ def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    check = commands.add_parser("check", help="read recordings: frames, gaps, times, damage, hash chain; changes nothing")
+    check = commands.add_parser("check", help="read recordings: frames, gaps, times, damage, hashes; changes nothing")
     check.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
     _verbose(check)
     check.set_defaults(command=_check)

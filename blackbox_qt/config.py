@@ -32,7 +32,9 @@ class CameraConfig(_Section):
     source: str = Field(
         "pattern", description="where frames come from: pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH", min_length=1
     )
-    buffers: int = Field(MIN_BUFFERS, ge=MIN_BUFFERS, le=64, description="frames in flight between camera, encoder and screens")
+    buffers: int = Field(
+        MIN_BUFFERS, ge=MIN_BUFFERS, le=64, description="frames in flight between camera, encoder and screens"
+    )
 
 
 class RecordConfig(_Section):
@@ -147,17 +149,22 @@ def _apply_setting(tree: dict[str, Any], setting: str, origin: dict[str, str]) -
     key, equals, text = setting.partition("=")
     *sections, last = key.strip().split(".")
     if not equals or not last or not sections:
-        raise ConfigError(f"--set {setting}: is not understood; write section.key=value, as in record.bitrate_kbit=6000")
+        raise _not_understood(setting)
     value = _value(text.strip())
     origin[key.strip()] = origin[sections[0]] = "--set"
     if sections[0] == "camera":
         _camera_section(tree, sections[1:], setting)[last] = value
         return
     if len(sections) != 1:
-        raise ConfigError(f"--set {setting}: is not understood; write section.key=value, as in record.bitrate_kbit=6000")
+        raise _not_understood(setting)
     section = tree.setdefault(sections[0], {})
     if isinstance(section, dict):  # else the check below says what is wrong with it
         section[last] = value
+
+
+def _not_understood(setting: str) -> ConfigError:
+    words = "is not understood; write section.key=value, as in record.bitrate_kbit=6000"
+    return ConfigError(f"--set {setting}: {words}")
 
 
 def _camera_section(tree: dict[str, Any], names: list[str], setting: str) -> dict[str, Any]:

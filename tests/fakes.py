@@ -27,7 +27,8 @@ class HandClock:
         return self.now_ns
 
     def anchor(self) -> Anchor:
-        return Anchor(self.now_ns, self.now_ns + self.utc_offset_ns, self.source, 1000 if self.source == "ntp" else None)
+        worth = 1000 if self.source == "ntp" else None
+        return Anchor(self.now_ns, self.now_ns + self.utc_offset_ns, self.source, worth)
 
     def advance(self, seconds: float) -> None:
         self.now_ns += round(seconds * NS)

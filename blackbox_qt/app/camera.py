@@ -8,7 +8,14 @@ from collections.abc import Callable
 
 from blackbox_qt.app.caretaker import STOPPED_AFTER_S, Caretaker
 from blackbox_qt.app.part import Part
-from blackbox_qt.app.status import CameraState, CameraStatus, EncoderStatus, RecordingStatus, StreamStatus
+from blackbox_qt.app.status import (
+    CameraState,
+    CameraStatus,
+    EncoderStatus,
+    RecordingState,
+    RecordingStatus,
+    StreamStatus,
+)
 from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.frame import Frame

@@ -55,7 +55,8 @@ class Reporter:
         now = (camera.recording.state, "late" if late else "")
         if self._last.get(camera.name, now) != now:
             if late:
-                log.warning("%s: %.1f s are not on the disk yet; the card is slow", camera.name, camera.recording.unsynced_s)
+                age = camera.recording.unsynced_s
+                log.warning("%s: %.1f s are not on the disk yet; the card is slow", camera.name, age)
             log.info("%s: recording is %s %s", camera.name, camera.recording.state, camera.recording.words)
         self._last[camera.name] = now
 

@@ -104,6 +104,14 @@ _WORST_FIRST: tuple[RecordingState, ...] = ("fault", "idle", "paused", "recordin
 
 def overall(cameras: tuple[CameraStatus, ...]) -> tuple[RecordingState, str]:
     """The state of all cameras together, and the sentence for the strip."""
-    worst = min((c.recording.state for c in cameras), key=_WORST_FIRST.index, default="idle")
-    said = ((c.name.upper(), c.recording.words if c.recording.state == "fault" else c.words or c.recording.words) for c in cameras)
+    states: list[RecordingState] = [c.recording.state for c in cameras] or ["idle"]
+    worst = min(states, key=_WORST_FIRST.index)
+    said = ((c.name.upper(), _words(c)) for c in cameras)
     return worst, " · ".join(f"{name}: {words}" for name, words in said if words)
+
+
+def _words(camera: CameraStatus) -> str:
+    """The one sentence about a camera: a disk that fails comes first, then the picture."""
+    if camera.recording.state == "fault":
+        return camera.recording.words
+    return camera.words or camera.recording.words

@@ -24,7 +24,7 @@ from blackbox_qt.core.warm import read_ahead
 from blackbox_qt.core.worker import Worker
 from blackbox_qt.sources import SourceError
 from blackbox_qt.storage.disk import StorageError
-from blackbox_qt.web.listen import ListenError, Listener, listen
+from blackbox_qt.web.listen import Listener, ListenError, listen
 
 log = logging.getLogger(__name__)
 

@@ -65,7 +65,13 @@ class Layout:
 
     @classmethod
     def packed(
-        cls, width: int, height: int, fourcc: str = "YU12", *, stride: int = 0, matrix: str = "bt709",
+        cls,
+        width: int,
+        height: int,
+        fourcc: str = "YU12",
+        *,
+        stride: int = 0,
+        matrix: str = "bt709",
         full_range: bool = False,
     ) -> Layout:
         """Planes one behind the other in one buffer, as the Pi's ISP and libyuv lay them.

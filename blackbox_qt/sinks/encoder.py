@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import av.error
@@ -226,7 +227,7 @@ class _Codec:
     def flush(self) -> list[Packet]:
         return self._packets(self._context.encode(None))
 
-    def _packets(self, encoded: list[av.Packet]) -> list[Packet]:
+    def _packets(self, encoded: list[av.Packet[Any]]) -> list[Packet]:
         packets = []
         for item in encoded:
             seq, t_ns, lost = self._waiting.pop(item.pts or 0)

@@ -35,7 +35,12 @@ class PatternSource:
     origin = "pattern"
 
     def __init__(
-        self, camera: str, buffers: int, width: int = 1280, height: int = 720, fps: float = 30.0,
+        self,
+        camera: str,
+        buffers: int,
+        width: int = 1280,
+        height: int = 720,
+        fps: float = 30.0,
         clock: Clock | None = None,
     ) -> None:
         for side, name in ((width, "width"), (height, "height")):
@@ -62,7 +67,8 @@ class PatternSource:
         """From what follows `pattern:`, e.g. "1920x1080@25" or "". Raises SourceError."""
         match = _SPEC.fullmatch(rest)
         if match is None:
-            raise SourceError(f"source pattern:{rest} is not understood; write pattern:WIDTHxHEIGHT@FPS", permanent=True)
+            words = f"source pattern:{rest} is not understood; write pattern:WIDTHxHEIGHT@FPS"
+            raise SourceError(words, permanent=True)
         width, height, fps = match.groups()
         return cls(camera, buffers, int(width or 1280), int(height or 720), float(fps or 30))
 

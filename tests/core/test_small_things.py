@@ -36,7 +36,11 @@ def test_planes_lie_behind_each_other_and_never_overlap(fourcc: str, width: int,
 
 @pytest.mark.parametrize(
     ("args", "words"),
-    [((64, 48, "ABCD"), "unknown pixel format 'ABCD'"), ((1, 48), "too small"), ((64, 48, "YU12", 10), "shorter than a row")],
+    [
+        ((64, 48, "ABCD"), "unknown pixel format 'ABCD'"),
+        ((1, 48), "too small"),
+        ((64, 48, "YU12", 10), "shorter than a row"),
+    ],
 )
 def test_a_layout_that_cannot_be_is_refused(args: tuple[object, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -201,7 +201,7 @@ def test_a_text_file_named_mp4_is_one_sentence(tmp_path: Path) -> None:
 def test_an_unwritable_data_folder_is_one_sentence(tmp_path: Path) -> None:
     for folder in ("/proc/recordings", str(tmp_path / "file" / "below")):
         (tmp_path / "file").write_text("")
-        code, said = refused(tmp_path, "--headless", "--source", PATTERN, "--data", folder, "--set", "web.enabled=false")
+        code, said = refused(tmp_path, "--headless", "--data", folder, "--set", "web.enabled=false")
         assert code == Exit.STORAGE and folder in said
 
 

@@ -33,7 +33,11 @@ class Rig:
         inbox = self.hub.attach("encoder", depth=4)
         self.identity = Identity("pattern", "hand", 30.0)
         self.encoder = Encoder(
-            "front", inbox, EncoderSettings(**settings), lambda: self.identity, self.errors.append  # type: ignore[arg-type]
+            "front",
+            inbox,
+            EncoderSettings(**settings),
+            lambda: self.identity,
+            self.errors.append,  # type: ignore[arg-type]
         )
         self.encoder.add_outlet(self.packets.append)
         self.source.open()
@@ -61,7 +65,10 @@ def decode(packets: list[Packet]) -> list[np.ndarray]:
     return [f.to_ndarray() for f in frames]
 
 
-@pytest.mark.parametrize("layout", [Layout.packed(128, 96), Layout.packed(128, 96, stride=192), two_buffers(128, 96, 160)])
+LAYOUTS = [Layout.packed(128, 96), Layout.packed(128, 96, stride=192), two_buffers(128, 96, 160)]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_frame_becomes_a_packet_with_its_number_and_time(layout: Layout, until: Until) -> None:
     rig = Rig(layout, bitrate=2_000_000)
     rig.encoder.start()
@@ -227,8 +234,6 @@ def test_no_frame_is_copied_on_its_way_into_the_encoder() -> None:
 
     assert faults_per_frame(ours) < pages / 20
     assert faults_per_frame(copying) > pages / 2, "the method must be able to see a copy"
-
-
 
 
 def test_packets_play_in_a_file_of_our_own(tmp_path: Path, until: Until) -> None:

@@ -174,7 +174,10 @@ def test_colours_are_what_the_camera_meant(fourcc: str, matrix: str, full_range:
         assert abs(got - wanted).max() <= 3, (wanted, got)
 
 
-@pytest.mark.parametrize("layout", [Layout.packed(256, 144), Layout.packed(256, 144, stride=320), two_buffers(256, 144, 288)])
+LAYOUTS = [Layout.packed(256, 144), Layout.packed(256, 144, stride=320), two_buffers(256, 144, 288)]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_small_picture_has_the_colours_of_the_large_one(layout: Layout) -> None:
     memory = [bytearray(320 * 216) for _ in range(1 + max(p.buffer for p in layout.planes))]
     main = Image(layout, memory)

@@ -154,7 +154,9 @@ def test_sound_without_picture_is_one_sentence(tmp_path: Path) -> None:
         make(f"file:{path}", "front", 12).open()
 
 
-def test_a_truncated_file_plays_what_there_is_or_says_so(tmp_path: Path, until: Until, expected_alarms: list[str]) -> None:
+def test_a_truncated_file_plays_what_there_is_or_says_so(
+    tmp_path: Path, until: Until, expected_alarms: list[str]
+) -> None:
     expected_alarms.append("damaged after")
     whole = small_video(tmp_path / "v.mkv", frames=40).read_bytes()
     path = tmp_path / "cut.mkv"
