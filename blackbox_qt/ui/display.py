@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from PySide6.QtCore import QLibraryInfo
@@ -13,20 +15,23 @@ from PySide6.QtGui import QOffscreenSurface, QOpenGLContext, QSurfaceFormat
 from blackbox_qt.ui import WindowError
 
 
-def prepare() -> None:
-    """Choose the platform and the GL that the window needs. Before QApplication. Raises WindowError.
+@contextmanager
+def display() -> Iterator[None]:
+    """Around QApplication: the display answers, and the GL that the window needs is chosen. Raises WindowError.
 
     Threads: the main one.
     """
     platform = _platform()
     _check_plugin(platform)
-    if platform == "xcb":
-        _check_x11()
-    elif platform == "wayland":
-        _check_wayland()
     # Qt takes GLX under X11 even for OpenGL ES; camera buffers can become textures on EGL only.
     os.environ.setdefault("QT_XCB_GL_INTEGRATION", "xcb_egl")
     QSurfaceFormat.setDefaultFormat(surface_format())
+    with ExitStack() as stack:
+        if platform == "xcb":
+            stack.enter_context(_x11())
+        elif platform == "wayland":
+            _check_wayland()
+        yield
 
 
 def surface_format() -> QSurfaceFormat:
@@ -74,17 +79,22 @@ def _check_plugin(platform: str) -> None:
         raise WindowError(f"the window cannot open: a system library is missing ({error})") from None
 
 
-def _check_x11() -> None:
+@contextmanager
+def _x11() -> Iterator[None]:
+    """A connection of our own, kept while Qt has its: a server may start anew when its only client leaves."""
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError as error:
         raise WindowError(f"the window cannot open: a system library is missing ({error})") from None
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
-    refused = xcb.xcb_connection_has_error(connection)
-    xcb.xcb_disconnect(connection)
-    if refused:
-        raise WindowError(f"the window cannot open: the display {os.environ.get('DISPLAY', '')!r} does not answer")
+    try:
+        if xcb.xcb_connection_has_error(connection):
+            name = os.environ.get("DISPLAY", "")
+            raise WindowError(f"the window cannot open: the display {name!r} does not answer")
+        yield
+    finally:
+        xcb.xcb_disconnect(connection)
 
 
 def _check_wayland() -> None:

@@ -45,7 +45,7 @@ class Margins:
 def letterbox(picture: Size, room: Box) -> Box:
     """The largest box of a picture's proportions in the middle of `room`."""
     scale = min(room.width / picture[0], room.height / picture[1])
-    width, height = round(picture[0] * scale), round(picture[1] * scale)
+    width, height = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
     return Box(room.x + (room.width - width) // 2, room.y + (room.height - height) // 2, width, height)
 
 
@@ -72,7 +72,7 @@ def _insets(pictures: Sequence[Size], window: Size, margins: Margins) -> list[Bo
     boxes, y = [], margins.top + margins.gap
     for picture in pictures:
         scale = min(width / picture[0], most / picture[1])
-        w, h = round(picture[0] * scale), round(picture[1] * scale)
+        w, h = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
         boxes.append(Box(window[0] - margins.gap - w, y, w, h))
         y += h + margins.gap
     return boxes
@@ -83,10 +83,10 @@ def _stacked(pictures: Sequence[Size], window: Size, margins: Margins) -> list[B
     room = window[1] - margins.top - margins.gap * (len(pictures) - 1)
     scales = [window[0] / w for w, _ in pictures]
     wanted = sum(h * s for (_, h), s in zip(pictures, scales, strict=True))
-    shrink = min(1.0, room / wanted)
+    shrink = max(0.0, min(1.0, room / wanted))
     boxes, y = [], margins.top
     for (w, h), scale in zip(pictures, scales, strict=True):
-        width, height = round(w * scale * shrink), round(h * scale * shrink)
+        width, height = max(1, round(w * scale * shrink)), max(1, round(h * scale * shrink))
         boxes.append(Box((window[0] - width) // 2, y, width, height))
         y += height + margins.gap
     return boxes

@@ -96,8 +96,13 @@ class GL:
     def __getattr__(self, name: str) -> Any:  # for the type checker: the functions are made at run time
         raise AttributeError(name)
 
+    def forget_errors(self) -> None:
+        """What went wrong before is not ours to report: Qt paints in this context too."""
+        while self.glGetError():
+            pass
+
     def check(self, doing: str) -> None:
-        """Raises GLError when a call since the last check went wrong."""
+        """Raises GLError when a call since `forget_errors` or the last check went wrong."""
         code = self.glGetError()
         if code:
             raise GLError(f"OpenGL error 0x{code:04x} while {doing}")

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from blackbox_qt.app import App
 from blackbox_qt.config import Config
 from blackbox_qt.ui import WindowError
-from blackbox_qt.ui.display import check_gl, prepare
+from blackbox_qt.ui.display import check_gl, display
 from blackbox_qt.ui.window import Window
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,7 @@ def run(app: App, config: Config, address: str, ending: Ending) -> int:
 
     Threads: the main one.
     """
-    prepare()
-    with _messages_logged(), _application() as qt:
+    with _messages_logged(), display(), _application() as qt:
         check_gl()
         with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(qt)) as runner:
             runner.run(_shown(app, config, address, ending))

@@ -51,7 +51,7 @@ class PlaneTextures:
         self._names: tuple[int, ...] = ()
 
     def upload(self, image: Image) -> None:
-        """Copy a picture's planes to the GPU. Raises UnshownFormatError, FrameClosedError."""
+        """Copy a picture's planes to the GPU. Raises UnshownFormatError, GLError, FrameClosedError."""
         kinds = _kinds(image.layout)
         if kinds != self._kinds:
             self.delete()
@@ -86,6 +86,7 @@ class PlaneTextures:
 
     def _storage(self, kind: _Kind) -> int:
         gl = self._gl
+        gl.forget_errors()
         name = gl.new_texture()
         gl.glBindTexture(glapi.TEXTURE_2D, name)
         for setting, value in (

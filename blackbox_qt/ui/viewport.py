@@ -220,7 +220,7 @@ class Viewport(QOpenGLWidget):
             try:
                 image = best_image(frame, self._device_width(feed))
                 textures.upload(image)
-            except UnshownFormatError as error:
+            except (UnshownFormatError, GLError) as error:
                 feed.words = str(error)
                 return None
             self._note_news(feed, frame)

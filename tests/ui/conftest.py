@@ -38,21 +38,21 @@ def qt(screen: None) -> Iterator[Any]:
     from PySide6.QtOpenGLWidgets import QOpenGLWidget
     from PySide6.QtWidgets import QApplication
 
-    from blackbox_qt.ui.display import check_gl, prepare
+    from blackbox_qt.ui.display import check_gl, display
     from tests.ui.helpers import spin
 
-    prepare()
-    app = QApplication.instance() or QApplication(["tests"])
-    app.setQuitOnLastWindowClosed(False)
-    check_gl()
-    first = QOpenGLWidget()
-    first.show()
-    spin(first.isValid)
-    first.grabFramebuffer()
-    first.deleteLater()
-    del first
-    yield app
-    app.shutdown()
+    with display():
+        app = QApplication.instance() or QApplication(["tests"])
+        app.setQuitOnLastWindowClosed(False)
+        check_gl()
+        first = QOpenGLWidget()
+        first.show()
+        spin(first.isValid)
+        first.grabFramebuffer()
+        first.deleteLater()
+        del first
+        yield app
+        app.shutdown()
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,10 @@ class HandCamera:
     def grey(self, t_ns: int, shade: int = 128, width: int = 160, height: int = 90) -> None:
         """Publish an even picture, full range, so that shade n is grey n on the screen."""
         layout = Layout.packed(width, height, full_range=True)
-        planes = [np.full((p.rows, p.width), value, np.uint8) for p, value in zip(layout.planes, (shade, 128, 128))]
+        planes = [
+            np.full((p.rows, p.width), value, np.uint8)
+            for p, value in zip(layout.planes, (shade, 128, 128), strict=True)
+        ]
         self.show(layout, planes, t_ns)
 
 
@@ -86,12 +89,10 @@ def rgb_of(image: Any) -> Pixels:
     from PySide6.QtGui import QImage
 
     kind = QImage.Format
-    order = {
-        **dict.fromkeys((kind.Format_RGBX8888, kind.Format_RGBA8888, kind.Format_RGBA8888_Premultiplied), [0, 1, 2]),
-        **dict.fromkeys((kind.Format_RGB32, kind.Format_ARGB32, kind.Format_ARGB32_Premultiplied), [2, 1, 0]),
-    }[image.format()]
+    words = image.format() in (kind.Format_RGB32, kind.Format_ARGB32, kind.Format_ARGB32_Premultiplied)
+    assert words or image.format() in (kind.Format_RGBX8888, kind.Format_RGBA8888, kind.Format_RGBA8888_Premultiplied)
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)
-    return np.ascontiguousarray(rows[:, :, order])
+    return np.ascontiguousarray(rows[:, :, [2, 1, 0] if words else [0, 1, 2]])
 
 
 RECORDING = RecordingStatus("recording", "", "front-000001-00001", 0, 30, 1000, 0, 0.0, 0.1, None, {})

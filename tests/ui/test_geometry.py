@@ -41,6 +41,11 @@ def test_upright_windows_have_the_pictures_one_below_the_other() -> None:
     assert boxes == [Box(0, 100, 720, 405), Box(0, 521, 720, 405)]
 
 
+def test_a_tiny_window_still_has_boxes_that_gl_accepts() -> None:
+    for window in ((1, 1), (100, 30), (30, 100)):
+        assert all(box.width > 0 and box.height > 0 for box in arrange([HD, HD], window, Margins(64, 10)))
+
+
 sizes = st.tuples(st.integers(64, 4096), st.integers(64, 4096))
 
 

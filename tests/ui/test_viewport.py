@@ -139,7 +139,9 @@ def test_the_small_picture_is_used_where_the_camera_gave_it_and_it_suffices(open
 
     def picture(width: int, height: int, shade: int) -> tuple[Layout, list[Any]]:
         layout = Layout.packed(width, height, full_range=True)
-        return layout, [np.full((p.rows, p.width), s, np.uint8) for p, s in zip(layout.planes, (shade, 128, 128))]
+        return layout, [
+            np.full((p.rows, p.width), s, np.uint8) for p, s in zip(layout.planes, (shade, 128, 128), strict=True)
+        ]
 
     camera.show(*picture(640, 360, 50), clock.now_ns, lores=picture(320, 180, 90))
     spin(lambda: shown(viewport))
