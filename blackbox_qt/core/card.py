@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
-_INK, _PLATE = (220, 213, 227), (27, 22, 17)  # RGB of the night ink on the night surface, in OpenCV's order
-_WARNING = (255, 178, 36)
+_INK, _PLATE, _WARNING = (213, 220, 227), (17, 22, 27), (255, 178, 36)  # RGB, the night tokens
 
 
 def blank(width: int, height: int) -> Picture:
     """A dark RGB picture of shape (height, width, 3)."""
-    return np.full((height, width, 3), (17, 22, 27), np.uint8)
+    return np.full((height, width, 3), _PLATE, np.uint8)
 
 
 def say(picture: Picture, title: str, words: str = "") -> Picture:
@@ -28,7 +27,7 @@ def say(picture: Picture, title: str, words: str = "") -> Picture:
     lines = [(title, size, _WARNING, 2), *((text, size * 0.6, _INK, 1) for text in _wrapped(words, 44))]
     gap = int(size * 34)
     top = height // 2 - gap * len(lines) // 2 - gap // 2
-    cv2.rectangle(out, (0, top), (width, top + gap * (len(lines) + 1)), _PLATE[::-1], -1)
+    cv2.rectangle(out, (0, top), (width, top + gap * (len(lines) + 1)), _PLATE, -1)
     for row, (text, scale, colour, weight) in enumerate(lines):
         plain = text.encode("ascii", "replace").decode()
         weight = max(1, round(weight * size))

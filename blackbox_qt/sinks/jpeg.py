@@ -47,7 +47,8 @@ class JpegSink:
     """Encodes in `jpeg-<camera>` while somebody watches; keeps the newest only.
 
     Its mailbox is paused while there are no watchers and no jobs: then no JPEG and no small picture is made. When no
-    frame comes for 300 ms watchers get the last one dimmed, with `fault()` or "PICTURE STOPPED" on it, once a second.
+    frame comes for 300 ms watchers get the last one dimmed, with "PICTURE STOPPED" (or "NO CAMERA" when there never was
+    one) and `fault()` on it, once a second.
 
     Threads: `start`, `stop` by the owner; everything else any. Listeners are called on its thread.
     """
@@ -76,6 +77,7 @@ class JpegSink:
         self._worker = Worker(f"jpeg-{camera}", self._run, on_crash)
         self._next_ns = 0
         self._base = card.blank(640, 360)
+        self._title = ""
         inbox.paused = True
 
     @property
@@ -176,7 +178,8 @@ class JpegSink:
         last = self.latest
         if last is None or not last.stopped:
             self._base = card.blank(640, 360) if last is None else simplejpeg.decode_jpeg(last.data)
-        picture = card.say(self._base, "PICTURE STOPPED", self._fault())
+            self._title = "NO CAMERA" if last is None else "PICTURE STOPPED"
+        picture = card.say(self._base, self._title, self._fault())
         data = simplejpeg.encode_jpeg(picture, quality=self._settings.quality)
         self._publish(data, 0 if last is None else last.t_ns, stopped=True)
 
