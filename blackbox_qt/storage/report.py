@@ -65,7 +65,8 @@ class SegmentReport:
     anchor: Anchor | None = None  # the best the file has
     end_reason: str = ""
     damage: tuple[Damage, ...] = ()
-    torn_bytes: int = 0
+    torn_bytes: int = 0  # at the end, not part of the recording
+    good_bytes: int = 0  # the file without them: what a player should be given
     digests: tuple[bytes, ...] = ()  # of the good records, in order
     times_ns: array[int] = field(default_factory=lambda: array("q"))  # of the good frames, in order
 

@@ -154,9 +154,9 @@ class _Look:
             what = "the index at the end is missing (the pictures are whole)" if ended else "it is cut off"
             self._note(Damage(size, size, what))
         state = "damaged" if self._damage else "finished" if indexed else "torn"
-        return self._filled(state, torn)
+        return self._filled(state, torn, size)
 
-    def _filled(self, state: str, torn: int) -> SegmentReport:
+    def _filled(self, state: str, torn: int, size: int) -> SegmentReport:
         head = self._head
         return SegmentReport(
             path=self._path,
@@ -180,6 +180,7 @@ class _Look:
             end_reason=self._reason,
             damage=tuple(self._damage),
             torn_bytes=torn,
+            good_bytes=size - torn,
             digests=tuple(self._digests),
             times_ns=self._times,
         )

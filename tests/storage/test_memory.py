@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 
@@ -129,7 +130,7 @@ def test_every_frame_is_durable_or_counted(steps: list[str], gop: int) -> None:
     assert len(durable) + memory.lost.total() == put
     for entries in segments:
         assert not entries or entries[0].packet.key, "a segment starts with a key frame"
-        for before, after in zip(entries, entries[1:], strict=False):
+        for before, after in itertools.pairwise(entries):
             assert after.packet.key or after.packet.seq == before.packet.seq + 1, (
                 "only before a key frame may be a hole"
             )

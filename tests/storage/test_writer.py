@@ -46,10 +46,11 @@ class Rig:
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path, segment_s=2)
+    rig = Rig(tmp_path, segment_s=1.9)
     rig.writer.start()
     yield rig
     rig.disk.gate.set()
+    rig.disk.faults.clear()
     rig.writer.finish(WAIT_S)
 
 
@@ -64,20 +65,20 @@ def test_from_put_to_a_finished_file(rig: Rig, tmp_path: Path) -> None:
 
 
 def test_a_card_that_stalls_delays_nobody_and_loses_nothing(rig: Rig, tmp_path: Path) -> None:
-    packets = dull(30 * 12)
+    packets = dull(315)
     rig.put(packets[:30])
     assert rig.writer.first_durable.wait(WAIT_S)
     rig.disk.gate.clear()
     rig.put(packets[30:40])
     assert rig.disk.stalled.wait(WAIT_S)
-    rig.put(packets[40 : 30 * 10])  # returns: nothing here waits for the disk
+    rig.put(packets[40:300])  # returns: nothing here waits for the disk
     status = rig.writer.status()
     assert status.state == "fault"
     assert status.words.startswith("Card does not answer: nothing saved for")
     assert status.unsynced_age_s > 8
     assert status.lost == {}
     rig.disk.gate.set()
-    rig.put(packets[30 * 10 :])
+    rig.put(packets[300:])
     assert rig.writer.finish(WAIT_S)
     assert check_paths([tmp_path]).frames == len(packets)
 
