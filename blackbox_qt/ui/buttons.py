@@ -50,7 +50,7 @@ class TouchButton(QAbstractButton):
             painter.setPen(QColor(self._tokens.ink))
             painter.setFont(self._sizes.body_font)
             room = area.adjusted(2 * self._sizes.gap, 0, -2 * self._sizes.gap, 0)
-            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap, self.text())
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.text())
         painter.end()
 
     def _paint_plate(self, painter: QPainter, area: QRectF) -> None:

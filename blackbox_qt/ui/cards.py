@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import segno
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QPixmap
-from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QSizePolicy, QWidget
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPixmap
+from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
 from blackbox_qt.ui.buttons import TouchButton
+from blackbox_qt.ui.strip import broken
 from blackbox_qt.ui.theme import Sizes, Tokens
 
+_INVITATION = """Join the car's network with the phone, then point its camera at this code.
+
+{}
+
+Whoever has this code can watch."""
+_MOST_LINES = 3  # of one sentence
 _QUIET = 4  # modules of white around a QR code, ISO/IEC 18004
 
 
@@ -22,41 +29,45 @@ class Plate(QLabel):
     def __init__(self, sizes: Sizes, parent: QWidget, *, title: bool = False) -> None:
         super().__init__(parent)
         night = Tokens.load(night=True)
+        self._said = ("", 0)
+        self._padding = sizes.gap
         self.setFont(sizes.title_font if title else sizes.body_font)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter if title else Qt.AlignmentFlag.AlignLeft)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setStyleSheet(
             f"background: {night.surface}; color: {night.ink}; border-radius: {sizes.gap // 2}px;"
-            f"padding: {sizes.gap // 2}px {sizes.gap}px;"
+            f"padding: {sizes.gap // 2}px {self._padding}px;"
         )
         self.hide()
 
     def say(self, words: str, most_width: int) -> None:
         """Show these words, at most so many pixels wide; nothing for none."""
-        if words != self.text():
-            self.setText(words)
+        if (words, most_width) == self._said:
+            return
+        self._said = words, most_width
+        room = most_width - 2 * self._padding
+        metrics = QFontMetrics(self.font())
+        lines = [line for sentence in words.splitlines() for line in broken(sentence, metrics, room, _MOST_LINES)]
+        self.setText("\n".join(lines))
         self.setVisible(bool(words))
-        self.setWordWrap(False)
-        if self.sizeHint().width() > most_width:
-            self.setWordWrap(True)
-            self.resize(most_width, self.heightForWidth(most_width))
-        else:
-            self.resize(self.sizeHint())
+        self.adjustSize()
 
 
-def qr_image(text: str, side: int) -> QImage:
+def qr_pixmap(text: str, side: int) -> QPixmap:
     """A QR code, black on white with its quiet zone, in whole pixels per module, at most `side` pixels wide."""
-    matrix = [[bool(cell) for cell in row] for row in segno.make(text, micro=False, error="m").matrix]
-    count = len(matrix) + 2 * _QUIET
-    image = QImage(count, count, QImage.Format.Format_Grayscale8)
-    image.fill(255)
-    for y, row in enumerate(matrix):
-        for x, dark in enumerate(row):
-            if dark:
-                image.setPixel(x + _QUIET, y + _QUIET, 0xFF000000)
+    rows = [[bool(cell) for cell in row] for row in segno.make(text, micro=False, error="m").matrix]
+    count = len(rows) + 2 * _QUIET
     scale = max(1, side // count)
-    return image.scaled(count * scale, count * scale)
+    pixmap = QPixmap(count * scale, count * scale)
+    pixmap.fill(Qt.GlobalColor.white)
+    painter = QPainter(pixmap)
+    for y, row in enumerate(rows, _QUIET):
+        for x, dark in enumerate(row, _QUIET):
+            if dark:
+                painter.fillRect(x * scale, y * scale, scale, scale, Qt.GlobalColor.black)
+    painter.end()
+    return pixmap
 
 
 class PhoneCard(QFrame):
@@ -68,26 +79,14 @@ class PhoneCard(QFrame):
     def __init__(self, address: str, tokens: Tokens, sizes: Sizes, parent: QWidget) -> None:
         super().__init__(parent)
         self._address, self._sizes = address, sizes
-        self._code = QLabel(self)
-        self._code.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title = _text("Watch on a phone", sizes, title=True)
-        how = _text("Join the car's network with the phone, then point its camera at this code.", sizes)
-        key = _text("The code holds the key: show it only to those who may watch.", sizes)
-        letters = _text(breakable(address), sizes)
-        letters.setAccessibleName(address)
-        self.done = TouchButton("Close", tokens, sizes)
+        self.code = QLabel(self)
+        self.code.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._title = self._label("Watch on a phone", sizes.title_font)
+        self._title.setAlignment(Qt.AlignmentFlag.AlignVCenter)
+        self._words = self._label(_INVITATION.format(breakable(address)), sizes.body_font)
+        self._words.setAccessibleName(_INVITATION.format(address))
+        self.done = TouchButton("Close", tokens, sizes, self)
         self.done.clicked.connect(self.hide)
-        words = QBoxLayout(QBoxLayout.Direction.TopToBottom)
-        words.setSpacing(sizes.gap)
-        for part in (title, how, letters, key):
-            words.addWidget(part)
-        words.addStretch(1)
-        words.addWidget(self.done, 0, Qt.AlignmentFlag.AlignRight)
-        self._whole = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
-        self._whole.setSpacing(2 * sizes.gap)
-        self._whole.setContentsMargins(*[2 * sizes.gap] * 4)
-        self._whole.addWidget(self._code)
-        self._whole.addLayout(words, 1)
         self.setObjectName("card")
         self.setStyleSheet(
             f"#card {{ background: {tokens.surface}; border: 1px solid {tokens.muted}; border-radius: {sizes.gap}px; }}"
@@ -96,26 +95,31 @@ class PhoneCard(QFrame):
         self.hide()
 
     def fit(self, width: int, height: int) -> None:
-        """Make the best of so many pixels: code beside words, or above them when upright."""
+        """Fill so many pixels: code beside words, or above them when upright."""
+        self.resize(width, height)
+        edge = 2 * self._sizes.gap
         upright = height > width
-        side = QBoxLayout.Direction.TopToBottom if upright else QBoxLayout.Direction.LeftToRight
-        self._whole.setDirection(side)
-        margin = 4 * self._sizes.gap
-        room = min(width - margin, height // 2) if upright else min(height - margin, width * 2 // 5)
-        self._code.setPixmap(QPixmap.fromImage(qr_image(self._address, min(room, self._sizes.px(60)))))
-        wide = min(width, self._sizes.px(75 if upright else 140))
-        self.resize(wide, min(height, max(self.sizeHint().height(), self._whole.heightForWidth(wide))))
+        side = min(width - 2 * edge, height * 45 // 100) if upright else min(height - 2 * edge, width * 2 // 5)
+        code = qr_pixmap(self._address, side)
+        self.code.setPixmap(code)
+        self.code.setGeometry((width - code.width()) // 2 if upright else edge, edge, code.width(), code.height())
+        left = edge if upright else 2 * edge + code.width()
+        top = 2 * edge + code.height() if upright else edge
+        close = self.done.sizeHint()
+        self.done.setGeometry(width - edge - close.width(), top, close.width(), close.height())
+        self._title.setGeometry(left, top, width - 2 * edge - close.width() - left, close.height())
+        top += close.height() + self._sizes.gap
+        self._words.setGeometry(left, top, width - edge - left, height - edge - top)
+
+    def _label(self, words: str, font: QFont) -> QLabel:
+        label = QLabel(words, self)
+        label.setFont(font)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        label.setAlignment(Qt.AlignmentFlag.AlignTop)
+        return label
 
 
 def breakable(address: str) -> str:
     """An address that may be broken into lines anywhere."""
     return "\u200b".join(address)
-
-
-def _text(words: str, sizes: Sizes, *, title: bool = False) -> QLabel:
-    label = QLabel(words)
-    label.setFont(sizes.title_font if title else sizes.body_font)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-    return label

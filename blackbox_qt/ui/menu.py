@@ -6,8 +6,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from blackbox_qt.ui.buttons import HoldButton, TouchButton
-from blackbox_qt.ui.strip_view import duration_text
 from blackbox_qt.ui.theme import Sizes, Tokens
+
+_STOP = "Hold 2 s to stop recording.\nIt starts again after {:g} min."
 
 
 class Menu(QFrame):
@@ -22,7 +23,7 @@ class Menu(QFrame):
 
     def __init__(self, pause_s: float, with_phone: bool, tokens: Tokens, sizes: Sizes, parent: QWidget) -> None:
         super().__init__(parent)
-        self.stop = HoldButton(f"Hold to stop recording for {duration_text(pause_s)}", tokens, sizes, self)
+        self.stop = HoldButton(_STOP.format(pause_s / 60), tokens, sizes, self)
         self.start = TouchButton("Record again now", tokens, sizes, self)
         self.phone = TouchButton("Watch on a phone", tokens, sizes, self)
         self.stop.held.connect(self.stop_asked)
@@ -35,6 +36,7 @@ class Menu(QFrame):
             button.setFixedHeight(sizes.target)
             column.addWidget(button)
         self.phone.setVisible(with_phone)
+        self._paused: bool | None = None
         self.show_paused(False)
         self.setObjectName("menu")
         self.setStyleSheet(
@@ -45,6 +47,7 @@ class Menu(QFrame):
 
     def show_paused(self, paused: bool) -> None:
         """Offer what can be done now: start or stop."""
-        self.stop.setVisible(not paused)
-        self.start.setVisible(paused)
-        self.adjustSize()
+        if paused != self._paused:
+            self._paused = paused
+            self.stop.setVisible(not paused)
+            self.start.setVisible(paused)

@@ -15,6 +15,7 @@ Mood = Literal["well", "paused", "alarm", "danger"]
 UNSYNCED_ALARM_S = 2.0
 """More than this not yet on the disk is an alarm (ARCHITECTURE)."""
 _JUST_STARTED_S = 8.0
+_ALARM = "NOT RECORDING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,10 @@ class StripView:
 def strip_view(status: Status) -> StripView:
     """The red dot only while every camera's bytes reach the disk; anything else turns the whole strip."""
     mood, shape, title, words = _recording(status)
-    return StripView(mood, shape, title, words, clock_text(status), watching_text(status.viewers))
+    known = status.utc_source != "unsynced"
+    # An alarm needs the room: that there is no time can wait.
+    clock = clock_text(status) if known or mood == "well" else ""
+    return StripView(mood, shape, title, words, clock, watching_text(status.viewers))
 
 
 def _recording(status: Status) -> tuple[Mood, Shape, str, str]:
@@ -43,13 +47,14 @@ def _recording(status: Status) -> tuple[Mood, Shape, str, str]:
         return "well", "dot", "REC", ""
     if status.recording == "paused":
         return "paused", "bars", "PAUSED", _until(status.cameras)
-    return "alarm", "square", _not_recording(status.cameras), status.words or _why_idle(status)
+    title, words = _not_recording(status.cameras), status.words or _why_idle(status)
+    return "alarm", "square", title, words.removeprefix(title.removesuffix(_ALARM).strip() + ": ")
 
 
 def _not_recording(cameras: tuple[CameraStatus, ...]) -> str:
     """Names the cameras when others do record: not to cry more than is true."""
     silent = [c.name.upper() for c in cameras if c.recording.state != "recording"]
-    return "NOT RECORDING" if len(silent) == len(cameras) else f"{', '.join(silent)} NOT RECORDING"
+    return _ALARM if len(silent) == len(cameras) else f"{', '.join(silent)} {_ALARM}"
 
 
 def _why_idle(status: Status) -> str:

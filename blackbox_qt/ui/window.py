@@ -56,7 +56,7 @@ class Window(QWidget):
         self.snapshot_button = TouchButton("Snapshot (S)", tokens, self._sizes, self, icon=camera_icon)
         self.menu_button = TouchButton("Menu", tokens, self._sizes, self, icon=menu_icon)
         self.menu = Menu(self._pause_s, bool(address), tokens, self._sizes, self)
-        self.phone_card = PhoneCard(address, tokens, self._sizes, self)
+        self.phone_card = PhoneCard(address, tokens, self._sizes, self)  # never opened without an address
         self._disk = Disk()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._snapshot: asyncio.Task[None] | None = None
@@ -197,10 +197,8 @@ class Window(QWidget):
 
     def _place_cards(self) -> None:
         gap, strip = self._sizes.gap, self._sizes.strip
-        room = self.height() - strip - 2 * gap
-        self.phone_card.fit(self.width() - 2 * gap, room)
-        card = self.phone_card
-        card.move((self.width() - card.width()) // 2, strip + gap + max(0, (room - card.height()) // 2))
+        self.phone_card.move(gap, strip + gap)
+        self.phone_card.fit(self.width() - 2 * gap, self.height() - strip - 2 * gap)
         self.menu.setFixedWidth(min(self._sizes.px(75), self.menu_button.x() - 2 * gap))
         self.menu.adjustSize()
         self.menu.move(self.menu_button.x() - gap - self.menu.width(), self.height() - gap - self.menu.height())

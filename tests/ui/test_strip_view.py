@@ -32,7 +32,8 @@ def test_an_alarm_says_why() -> None:
 def test_an_alarm_names_the_camera_when_the_other_one_records() -> None:
     cameras = (camera_status(), camera_status("rear", state="idle", words="no camera (cable?)"))
     status = replace(WELL, recording="idle", words="REAR: no camera (cable?)", cameras=cameras)
-    assert strip_view(status).title == "REAR NOT RECORDING"
+    view = strip_view(status)
+    assert (view.title, view.words) == ("REAR NOT RECORDING", "no camera (cable?)")
 
 
 @pytest.mark.parametrize(("uptime", "words"), [(2.0, "starting"), (60.0, "no picture comes")])
@@ -56,6 +57,11 @@ def test_a_card_that_lags_is_said_although_it_records() -> None:
 def test_the_clock_is_local_and_only_shown_when_somebody_vouches_for_it() -> None:
     assert strip_view(WELL).clock == time.strftime("%H:%M", time.localtime(1_790_000_000))
     assert strip_view(replace(WELL, utc_source="unsynced")).clock == "–:–– no time"
+
+
+def test_an_alarm_has_no_room_for_an_unknown_time() -> None:
+    status = replace(WELL, recording="idle", utc_source="unsynced", cameras=(camera_status(state="idle"),))
+    assert strip_view(status).clock == ""
 
 
 def test_who_watches_is_said_when_somebody_does() -> None:
