@@ -25,6 +25,8 @@ def display() -> Iterator[None]:
     _check_plugin(platform)
     # Qt takes GLX under X11 even for OpenGL ES; camera buffers can become textures on EGL only.
     os.environ.setdefault("QT_XCB_GL_INTEGRATION", "xcb_egl")
+    # Qt's threads for painting large areas would outlive the window by 30 s, and it paints only small ones.
+    os.environ.setdefault("QT_NO_GUI_THREADPOOL", "1")
     QSurfaceFormat.setDefaultFormat(surface_format())
     with ExitStack() as stack:
         if platform == "xcb":
