@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from blackbox_qt.web import words
@@ -47,10 +48,6 @@ class Refusal:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class BodyTooLarge(Exception):
-    """The visitor sent more than MOST_BODY."""
-
-
 class Gate:
     """ASGI middleware, written by hand because Starlette's BaseHTTPMiddleware breaks streams.
 
@@ -77,8 +74,6 @@ class Gate:
         inner = dict(scope, method="GET", head=True) if scope["method"] == "HEAD" else scope
         try:
             await self._app(inner, _Limited(receive), answer.send)
-        except BodyTooLarge:
-            await answer.refuse(Refusal(413, words.BODY_TOO_LARGE, ((b"connection", b"close"),)))
         except Exception:  # the web's door: the visitor gets a sentence, the log gets the rest
             log.exception("the page failed at %s %s", scope["method"], scope["path"])
             await answer.refuse(Refusal(500, words.FAILED))
@@ -148,7 +143,8 @@ class _Limited:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise BodyTooLarge
+            # FastAPI's own, because it turns any other exception into "400 error parsing the body".
+            raise HTTPException(413, words.BODY_TOO_LARGE, {"connection": "close"})
         return message
 
 

@@ -57,11 +57,8 @@ def test_two_hundred_that_connect_and_leave_cost_no_frame(box: Box) -> None:
 def test_a_head_that_never_ends_is_cut_off(hand: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "REQUEST_S", 0.2)
     visitor = hand.visitor()
-    for text in (
-        b"",
-        b"GET / HTTP/1.1\r\nHost: x\r\n",
-        b"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
-    ):
+    half = b"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
+    for text in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n", half):
         with say(visitor, text) as made:
             assert hears(made) == b""
 
@@ -86,10 +83,10 @@ def test_a_stream_outlives_the_request_s_deadline(
 
 def test_a_huge_head_is_cut_off(hand: Box) -> None:
     visitor = hand.visitor()
+    lines = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1000) for number in range(20_000))
     with say(visitor, b"GET / HTTP/1.1\r\n") as made, pytest.raises(OSError):
-        for number in range(100_000):
-            made.sendall(b"X-%d: %s\r\n" % (number, b"y" * 1000))
-    assert visitor.ask("/healthz", "HEAD").status in (200, 500, 503)
+        made.sendall(lines)
+    assert visitor.ask("/sign-in").status == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True])
