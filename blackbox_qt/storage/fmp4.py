@@ -24,7 +24,10 @@ _MAX_U32 = 0xFFFF_FFFF
 
 
 class IndexEntry(NamedTuple):
-    """Where a key frame's fragment begins."""
+    """Where a key frame's fragment begins.
+
+    Threads: immutable, any.
+    """
 
     start_us: int  # decode time in the segment, µs
     offset: int  # of its moof box in the file, bytes

@@ -13,7 +13,10 @@ from blackbox_qt.core.packet import Packet, StreamInfo
 
 
 class Entry:
-    """A packet in memory."""
+    """A packet in memory.
+
+    Threads: as the PacketMemory it is in.
+    """
 
     __slots__ = ("cut", "lost", "packet", "put_ns")
 

@@ -15,11 +15,10 @@ from blackbox_qt.storage.disk import words_for
 from blackbox_qt.storage.memory import Entry, PacketMemory
 from blackbox_qt.storage.open_segment import FinishedSegment, OpenSegment
 from blackbox_qt.storage.segment import Store
-from blackbox_qt.storage.status import WriterSettings, WriterStatus
+from blackbox_qt.storage.status import WriterSettings, WriterStatus, judge
 
 _MS = 1_000_000
 _RETRY_NS, _RETRY_MAX_NS = NS // 2, 5 * NS
-_STALE_NS = 2 * NS  # an unsynced packet older than this is an alarm, and "recording" is no longer true
 _BACKLOG_SYNC = 8  # fragments written between two syncs while catching up after a stall
 
 
@@ -289,24 +288,10 @@ class Recording:
                 segments=self._segments,
                 paused_until_ns=self._paused_until,
             )
-        state, words = self._judge(now, paused, status.unsynced_age_s)
-        return replace(status, state=state, words=words)
-
-    def _judge(
-        self, now: int, paused: bool, age_s: float
-    ) -> tuple[Literal["idle", "recording", "paused", "fault"], str]:
-        """The truth for the red dot: recording is claimed only while bytes reach the medium."""
-        patience = _STALE_NS + self._settings.sync_ms * _MS
         if self._fault:
-            return "fault", self._fault
-        if age_s * NS > patience:
-            return "fault", f"Card does not answer: nothing saved for {age_s:.0f} s"
+            return replace(status, state="fault", words=self._fault)
         if self._ended:
-            return "idle", "Recording has ended"
-        if paused:
-            return "paused", "Recording is paused"
-        if self._synced_at is None:
-            return "idle", "Nothing recorded yet"
-        if now - self._synced_at > patience:
-            return "idle", "No pictures to record"
-        return "recording", ""
+            return replace(status, state="idle", words="Recording has ended")
+        since_sync = None if self._synced_at is None else (now - self._synced_at) / NS
+        state, words = judge(paused, status.unsynced_age_s, since_sync, self._settings)
+        return replace(status, state=state, words=words)

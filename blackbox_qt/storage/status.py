@@ -40,3 +40,23 @@ class WriterStatus:
     lost: Mapping[str, int]  # camera | mailbox | encoder | disk | stopped -> frames
     segments: int  # finished since the start
     paused_until_ns: int | None  # boot clock; None when not paused
+
+
+_STALE_S = 2.0  # an unsynced packet older than this is an alarm, and "recording" is no longer true
+
+
+def judge(paused: bool, unsynced_age_s: float, since_sync_s: float | None, settings: WriterSettings) -> tuple[str, str]:
+    """State and words while the disk reports no error: recording is claimed only while bytes reach the medium.
+
+    since_sync_s: since a sync last returned; None when none ever did.
+    """
+    patience = _STALE_S + settings.sync_ms / 1000
+    if unsynced_age_s > patience:
+        return "fault", f"Card does not answer: nothing saved for {unsynced_age_s:.0f} s"
+    if paused:
+        return "paused", "Recording is paused"
+    if since_sync_s is None:
+        return "idle", "Nothing recorded yet"
+    if since_sync_s > patience:
+        return "idle", "No pictures to record"
+    return "recording", ""
