@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Literal
 
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.packet import Packet, StreamInfo

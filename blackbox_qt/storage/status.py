@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+State = Literal["idle", "recording", "paused", "fault"]
+
 
 @dataclass(frozen=True, slots=True)
 class WriterSettings:
@@ -28,7 +30,7 @@ class WriterStatus:
     Threads: immutable, any.
     """
 
-    state: Literal["idle", "recording", "paused", "fault"]
+    state: State
     words: str  # why, for the user; "" when there is nothing to say
     segment: str  # name of the open segment without suffix, or ""
     frames_written: int  # handed to the operating system, rewrites included
@@ -45,7 +47,9 @@ class WriterStatus:
 _STALE_S = 2.0  # an unsynced packet older than this is an alarm, and "recording" is no longer true
 
 
-def judge(paused: bool, unsynced_age_s: float, since_sync_s: float | None, settings: WriterSettings) -> tuple[str, str]:
+def judge(
+    paused: bool, unsynced_age_s: float, since_sync_s: float | None, settings: WriterSettings
+) -> tuple[State, str]:
     """State and words while the disk reports no error: recording is claimed only while bytes reach the medium.
 
     since_sync_s: since a sync last returned; None when none ever did.
