@@ -94,11 +94,6 @@ class Disk:
     def is_dir(self, path: Path) -> bool:
         return path.is_dir()
 
-    def free_bytes(self, path: Path) -> int:
-        """What an ordinary user may still write there, bytes."""
-        found = os.statvfs(path)
-        return found.f_bavail * found.f_frsize
-
     def space(self, path: Path) -> tuple[int, int]:
         """(free for an ordinary user, size of the file system), bytes."""
         found = os.statvfs(path)
