@@ -15,7 +15,7 @@ from blackbox_qt.app import App
 from blackbox_qt.commands.run import SWITCH_INTERVAL_S
 from blackbox_qt.config import Config, load
 from blackbox_qt.web.listen import listen
-from blackbox_qt.web.server import Server
+from blackbox_qt.web.server import Server, _abort
 
 from .fakes import HandSink, Visitor, hand_app
 
@@ -33,6 +33,13 @@ class Box:
     app: Any
     server: Server
     config: Config
+
+    def hang_up(self) -> None:
+        """End the connections that browsers keep for later."""
+        uvicorn, loop = self.server._uvicorn, self.server._loop
+        assert uvicorn is not None
+        assert loop is not None
+        loop.call_soon_threadsafe(_abort, uvicorn)
 
     def visitor(self) -> Visitor:
         """Somebody who knows nothing."""

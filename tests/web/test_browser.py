@@ -1,0 +1,181 @@
+"""The page in Chromium, as a phone's owner sees it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Box
+
+webdriver = pytest.importorskip("selenium.webdriver")
+Until = Callable[..., None]
+
+FLAGS = ["--headless=new", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FLAGS += ["--disable-sync", "--no-first-run", "--disable-quic", "--no-proxy-server", "--window-size=390,844"]
+PICTURE = """
+const from = document.getElementById("picture");
+const to = Object.assign(document.createElement("canvas"), {width: from.width, height: from.height});
+to.getContext("2d").drawImage(from, 0, 0);
+return [from.width, Array.from(to.getContext("2d").getImageData(0, 0, from.width, 60).data)
+  .reduce((sum, value, index) => (sum * 31 + value * (index % 97)) % 1000003, 7)];
+"""
+HIDE = """
+Object.defineProperty(document, "hidden", {configurable: true, get: () => arguments[0]});
+document.dispatchEvent(new Event("visibilitychange"));
+"""
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    browser = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+    driver = shutil.which("chromedriver")
+    if browser is None or driver is None:
+        pytest.skip("chromium or chromedriver is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    for flag in [*FLAGS, *root, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("NO_PROXY", "*")
+    patch.setenv("no_proxy", "*")
+    made = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield made
+    made.quit()
+    patch.undo()
+
+
+@pytest.fixture
+def phone(chromium: Any, box: Box, until: Until) -> Iterator[Any]:
+    """Signed in by the invitation's address; afterwards elsewhere."""
+    chromium.get(box.server.sign_in_address)
+    until(lambda: chromium.current_url == box.server.address)
+    until(lambda: text(chromium, "state") == "REC")
+    yield chromium
+    leave(chromium, box, until)
+
+
+def leave(browser: Any, box: Box, until: Until) -> None:
+    """Nothing of this visit stays: no cookie, no stream, no connection kept for later."""
+    browser.get("about:blank")
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    until(lambda: box.app.cameras["front"].jpeg.watchers == 0)
+    box.hang_up()
+
+
+def text(browser: Any, name: str) -> str:
+    found: str = browser.execute_script(f"const e = document.getElementById('{name}'); return e ? e.textContent : ''")
+    return found
+
+
+def hidden(browser: Any, name: str) -> bool:
+    return bool(browser.execute_script(f"return document.getElementById('{name}').hidden"))
+
+
+def complaints(browser: Any) -> list[str]:
+    """What the console says, but for the 401 of somebody not signed in yet."""
+    return [line["message"] for line in browser.get_log("browser") if " 401 " not in line["message"]]
+
+
+def test_the_invitation_opens_the_page_and_the_picture_moves(phone: Any, box: Box, until: Until) -> None:
+    assert "key" not in phone.current_url
+    assert phone.execute_script("return document.cookie") == ""  # scripts cannot read it
+    until(lambda: hidden(phone, "veil"))
+    seen = set()
+    until(lambda: seen.add(tuple(phone.execute_script(PICTURE))) or len(seen) > 5)
+    assert {width for width, _ in seen} == {320}
+    assert phone.execute_script("return document.getElementById('strip').dataset.state") == "recording"
+    until(lambda: text(phone, "watching") == "1 watching")
+    assert box.app.cameras["front"].jpeg.watchers == 1
+    assert complaints(phone) == []
+
+
+def test_a_hidden_page_lets_the_stream_go_and_takes_it_again(phone: Any, box: Box, until: Until) -> None:
+    jpeg = box.app.cameras["front"].jpeg
+    until(lambda: jpeg.watchers == 1)
+    phone.execute_script(HIDE, True)
+    until(lambda: jpeg.watchers == 0 and jpeg.inbox.paused)
+    phone.execute_script(HIDE, False)
+    until(lambda: jpeg.watchers == 1)
+    until(lambda: hidden(phone, "veil") and text(phone, "state") == "REC")
+
+
+def test_a_picture_that_stops_says_so_at_once(
+    phone: Any, box: Box, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until(lambda: hidden(phone, "veil"))
+    monkeypatch.setattr(box.app.cameras["front"].hub, "publish", lambda frame: frame.close())
+    until(lambda: not hidden(phone, "veil"))
+    assert text(phone, "veil-title") == "PICTURE STOPPED"
+    monkeypatch.undo()
+    until(lambda: hidden(phone, "veil"))
+
+
+def test_recording_is_stopped_by_a_hold_and_started_by_a_tap(
+    phone: Any, box: Box, until: Until, expected_alarms: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(box.app, "pause", lambda seconds: asked.append(seconds))
+    monkeypatch.setattr(box.app, "resume", lambda: asked.append("resume"))
+    button = phone.find_element("id", "record")
+    actions = webdriver.ActionChains(phone)
+    actions.move_to_element(button).click().perform()
+    assert text(phone, "notice") == "Keep holding to stop recording."
+    assert not phone.execute_script("return document.getElementById('sheet').open")
+    webdriver.ActionChains(phone).move_to_element(button).click_and_hold().perform()
+    until(lambda: phone.execute_script("return document.getElementById('sheet').open"))
+    webdriver.ActionChains(phone).release().perform()
+    phone.find_elements("css selector", "#choices button")[1].click()
+    until(lambda: asked == [600])
+    phone.execute_script("document.getElementById('record').classList.add('stopped')")
+    phone.execute_script("document.getElementById('record').click()")
+    until(lambda: asked[-1] == "resume")
+    assert complaints(phone) == []
+
+
+def test_a_box_that_cannot_be_reached_is_no_red_dot(phone: Any, until: Until) -> None:
+    phone.execute_script("window.fetch = async () => { throw new TypeError('gone') }")
+    until(lambda: text(phone, "state") == "NO CONNECTION")
+    assert phone.execute_script("return document.getElementById('strip').dataset.state") == "unknown"
+    until(lambda: not hidden(phone, "veil"))
+
+
+def test_a_wrong_key_gets_words_and_a_typed_one_opens(chromium: Any, box: Box, until: Until) -> None:
+    chromium.get(box.server.address)
+    until(lambda: chromium.current_url.endswith("/sign-in"))
+    form = chromium.find_element("id", "key")
+    form.send_keys("wrong-key\n")
+    until(lambda: text(chromium, "wrong") == "That is not this box's key.")
+    assert box.server.access is not None
+    form.clear()
+    form.send_keys(box.server.access.key.upper() + "\n")
+    until(lambda: chromium.current_url == box.server.address)
+    until(lambda: text(chromium, "state") == "REC")
+    chromium.find_element("id", "leave").click()
+    until(lambda: chromium.current_url.endswith("/sign-in"))
+    chromium.get(box.server.address)
+    assert chromium.current_url.endswith("/sign-in")
+    leave(chromium, box, until)
+
+
+def test_the_plain_image_tag_works_too(phone: Any, box: Box, until: Until) -> None:
+    """`<img src="/video_feed">`, the address that others' pages use."""
+    phone.execute_script(
+        "const i = document.createElement('img'); i.id = 'plain'; i.src = '/video_feed'; document.body.append(i)"
+    )
+    until(lambda: phone.execute_script("return document.getElementById('plain').naturalWidth") == 320)
+    assert box.app.cameras["front"].jpeg.watchers == 2
+
+
+def test_a_snapshot_is_saved_under_a_name_with_its_time(phone: Any, tmp_path: Path, until: Until) -> None:
+    phone.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    phone.find_element("id", "snapshot").click()
+    until(lambda: any(path.suffix == ".jpg" for path in tmp_path.iterdir()))
+    (saved,) = (path for path in tmp_path.iterdir() if path.suffix == ".jpg")
+    assert text(phone, "notice") == f"Saved {saved.name}"
+    assert saved.name.startswith("front_2")
