@@ -38,6 +38,7 @@ def build(api: Api) -> FastAPI:
     pages.add_to(site)
     site.add_exception_handler(HTTPException, _http_error)
     site.add_exception_handler(RequestValidationError, _bad_request)
+    site.add_exception_handler(Exception, _failed)
     _declare_access(site)
     check_complete(routes_of(site))
     return site
@@ -65,6 +66,11 @@ async def _http_error(_: Request, error: Exception) -> Response:
 async def _bad_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return JSONResponse({"error": _sentence(error.errors()[0])}, 422)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    """The sentence only; Starlette raises `error` again, and the gate writes it into the log."""
+    return JSONResponse({"error": words.FAILED}, 500)
 
 
 def _sentence(error: dict[str, Any]) -> str:

@@ -141,3 +141,15 @@ def test_the_schema_lists_every_route_for_programs(box: Box) -> None:
         "multipart/x-mixed-replace; boundary=blackbox-frame"
         in (schema["paths"]["/video_feed"]["get"]["responses"]["200"]["content"])
     )
+
+
+def test_a_handler_that_fails_gives_a_sentence_to_the_visitor_and_the_rest_to_the_log(
+    hand: Box, expected_alarms: list[str]
+) -> None:
+    expected_alarms.append("the page failed at GET /healthz")
+    answer = hand.visitor().ask("/healthz")  # this app has no status
+    assert (answer.status, answer.error) == (
+        500,
+        "The page failed at this; the box's log says how. The recording is not affected.",
+    )
+    assert answer.header("x-content-type-options") == "nosniff"
