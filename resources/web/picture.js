@@ -9,7 +9,8 @@ export class Picture {
     this.context = canvas.getContext("bitmaprenderer");
     this.onSignedOut = onSignedOut;
     this.paintedAt = -Infinity; // performance.now() of the newest live picture on the canvas, ms
-    this.painted = 0;
+    this.taken = 0; // parts of any stream so far
+    this.stopped = false; // the box says that the camera gives nothing
     this.interval = 0; // ms between pictures, smoothed
     this.busy = false;
     this.waiting = null;
@@ -20,6 +21,8 @@ export class Picture {
   open(camera) {
     this.close();
     this.paintedAt = -Infinity;
+    this.stopped = false;
+    this.context.transferFromImageBitmap(null); // another camera's picture must not stay under this one's name
     this.stream = new AbortController();
     this.run(`/stream/${encodeURIComponent(camera)}.mjpg`, this.stream.signal);
   }
@@ -31,24 +34,25 @@ export class Picture {
   }
 
   // Whether the picture is too old to be taken for live: 300 ms, or more where pictures come slowly anyway.
-  get stale() { return performance.now() - this.paintedAt > Math.max(300, 2.5 * this.interval); }
+  get stale() { return this.stopped || performance.now() - this.paintedAt > Math.max(300, 2.5 * this.interval); }
 
   tick() {
     const now = performance.now();
-    if (!this.stale) this.interval += 0.1 * (Math.min(now - this.paintedAt, 1000) - this.interval);
-    else if (Number.isFinite(this.paintedAt)) this.interval = Math.min(1000, Math.max(this.interval, 120) * 1.3);
+    const gap = now - this.paintedAt;
+    if (gap < 300) this.interval += 0.1 * (gap - this.interval);
+    else if (Number.isFinite(gap)) this.interval = Math.min(1000, gap, 1.3 * Math.max(this.interval, 120));
     this.paintedAt = now;
   }
 
   async run(address, signal) {
     for (let tries = 0; !signal.aborted; tries += 1) {
-      const before = this.painted;
+      const before = this.taken;
       try {
         await this.read(address, signal);
       } catch (error) {
         if (signal.aborted) return;
       }
-      if (this.painted > before) tries = 0;
+      if (this.taken > before) tries = 0;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]));
     }
   }
@@ -65,7 +69,11 @@ export class Picture {
 
   // The newest picture wins: what arrives while one is being decoded replaces the one that waits.
   async take(data, stopped, signal) {
-    this.waiting = { data, stopped };
+    if (signal.aborted) return;
+    this.taken += 1;
+    this.stopped = stopped;
+    if (stopped) return; // the box's own card says in ASCII what the page says better, over the last live picture
+    this.waiting = data;
     if (this.busy) return;
     this.busy = true;
     while (this.waiting && !signal.aborted) {
@@ -76,7 +84,7 @@ export class Picture {
     this.busy = false;
   }
 
-  async paint({ data, stopped }, signal) {
+  async paint(data, signal) {
     try {
       const bitmap = await createImageBitmap(new Blob([data], { type: "image/jpeg" }));
       if (signal.aborted) return bitmap.close();
@@ -85,8 +93,7 @@ export class Picture {
         this.canvas.height = bitmap.height;
       }
       this.context.transferFromImageBitmap(bitmap);
-      this.painted += 1;
-      if (!stopped) this.tick();
+      this.tick();
     } catch (error) {
       console.warn("a picture could not be shown", error);
     }
