@@ -55,6 +55,8 @@ class Camera:
         self._spec = config.source
         self._clock = clock
         self._shape: tuple[int, int] | None = None
+        self._encoder: Encoder | None = None  # the one now or, while it is being replaced, the one before
+        self._missed = {"mailbox": 0, "encoder": 0}  # frames lost on the way to a packet
         self._scaler = Scaler(whole.stream.width, whole.stream.height, config.buffers)
         self._settings = _encoder_settings(whole)
         self._jpeg_settings = JpegSettings(whole.stream.quality, whole.stream.fps)
@@ -121,7 +123,8 @@ class Camera:
 
     def _build_encoder(self, on_crash: Callable[[BaseException], None]) -> Encoder:
         inbox = self.hub.attach("encoder", depth=ENCODER_DEPTH)
-        encoder = Encoder(self.name, inbox, self._settings, self._identity, on_crash)
+        after = None if self._encoder is None else self._encoder.last_seq
+        encoder = self._encoder = Encoder(self.name, inbox, self._settings, self._identity, on_crash, after)
         encoder.add_outlet(self._to_writer)
         return encoder
 
@@ -135,6 +138,8 @@ class Camera:
         return done
 
     def _to_writer(self, packet: Packet) -> None:
+        for cause in self._missed:
+            self._missed[cause] += packet.lost.get(cause, 0)
         self.writing.now.put(packet)
 
     def _identity(self) -> Identity:
@@ -175,7 +180,9 @@ class Camera:
         return "stopped" if age > STOPPED_AFTER_S else "live"
 
     def _lost(self, recording: RecordingStatus) -> dict[str, int]:
-        return {**self._encoding.now.lost, "camera": self.care.meter.lost, **recording.lost}
+        """By cause; live, so that a loss shows before the packet after it is on the disk."""
+        behind = {cause: recording.lost.get(cause, 0) for cause in ("disk", "stopped")}
+        return {"camera": self.care.meter.lost, **self._missed, **behind}
 
     def _encoder_status(self) -> EncoderStatus:
         encoder = self._encoding.now

@@ -66,6 +66,8 @@ def _faces(app: App, config: Config, listener: Listener | None, ending: Ending, 
     refused = app.refused()
     if refused is not None:
         raise refused
+    if ending.requested.is_set():
+        return Exit.OK
     invitation = "" if listener is None else _page(app, config, listener, stack)
     if config.window.enabled:
         if has_display():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import threading
 from functools import partial
 
 from blackbox_qt.core.frame import Image
@@ -24,6 +25,7 @@ class Scaler:
         self._buffers = buffers
         self._pool: BufferPool | None = None
         self._layout: Layout | None = None
+        self._lock = threading.Lock()
         self.made = 0
 
     def __call__(self, main: Image) -> Image:
@@ -31,13 +33,18 @@ class Scaler:
         target = fit(main.layout, *self._bounds)
         if (target.width, target.height) == (main.layout.width, main.layout.height):
             return Image(main.layout, [main.view(i) for i in range(_buffer_count(main.layout))], key=main.key)
-        if target != self._layout or self._pool is None:
-            self._layout, self._pool = target, BufferPool(self._buffers, target.size)
-        buffer = self._pool.take()
+        pool = self._pool_for(target)
+        buffer = pool.take()
         if buffer is None:
             raise RuntimeError("more small pictures are out than the camera has buffers")
         self.made += 1
-        return self._scale(main, target, buffer, self._pool)
+        return self._scale(main, target, buffer, pool)
+
+    def _pool_for(self, target: Layout) -> BufferPool:
+        with self._lock:
+            if target != self._layout or self._pool is None:
+                self._layout, self._pool = target, BufferPool(self._buffers, target.size)
+            return self._pool
 
     def _scale(self, main: Image, target: Layout, buffer: tuple[int, mmap.mmap], pool: BufferPool) -> Image:
         import cv2

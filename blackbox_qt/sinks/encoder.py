@@ -68,18 +68,19 @@ class Encoder:
         settings: EncoderSettings,
         identity: Callable[[], Identity],
         on_crash: Callable[[BaseException], None],
+        after: int | None = None,
     ) -> None:
         self.camera = camera
         self.inbox = inbox
         self.encoded = 0
-        self.lost: dict[str, int] = {"camera": 0, "mailbox": 0, "encoder": 0}
+        self.last_seq = after  # of the last frame encoded, by this encoder or by the one that died before it
         self.busy_s = 0.0  # time spent encoding, for headroom
         self._settings = settings
         self._identity = identity
         self._outlets: tuple[Outlet, ...] = ()
         self._worker = Worker(f"enc-{camera}", self._run, on_crash)
         self._codec: _Codec | None = None
-        self._tally = LossTally(inbox)
+        self._tally = LossTally(inbox, after)
         self._last_key_ns: int | None = None
 
     def add_outlet(self, outlet: Outlet) -> None:
@@ -119,13 +120,12 @@ class Encoder:
             self._codec = _Codec(self.camera, main.layout, identity, self._settings)
             self._last_key_ns = None
         lost = self._tally.before(frame.seq)
-        for cause, count in lost.items():
-            self.lost[cause] += count
         key = self._last_key_ns is None or frame.t_ns - self._last_key_ns >= self._settings.key_interval_ns - _EARLY_NS
         if key:
             self._last_key_ns = frame.t_ns
         self._hand_out(self._codec.encode(main, frame.seq, frame.t_ns, lost, key))
         self.encoded += 1
+        self.last_seq = frame.seq
         self.busy_s += time.perf_counter() - begin
 
     def _flush(self) -> None:
@@ -142,15 +142,17 @@ class Encoder:
 class LossTally:
     """Says how many frames are missing before each one, and whose fault it is.
 
-    What the mailbox dropped is its own; any other hole in the driver's numbers is the camera's. Numbers that go back
-    mean the camera was opened anew.
+    What the mailbox dropped is its own; any other hole in the driver's numbers is the camera's, but the first one after
+    `last`, when an encoder takes over from one that died, is the encoder's. Numbers that go back mean the camera was
+    opened anew.
 
     Threads: the mailbox's consumer.
     """
 
-    def __init__(self, inbox: Mailbox) -> None:
+    def __init__(self, inbox: Mailbox, last: int | None = None) -> None:
         self._inbox = inbox
-        self._last: int | None = None
+        self._last = last
+        self._rest = "camera" if last is None else "encoder"
         self._accounted = inbox.dropped
 
     def before(self, seq: int) -> dict[str, int]:
@@ -159,7 +161,8 @@ class LossTally:
         ours = self._inbox.dropped_before - self._accounted
         self._accounted += ours
         hole = 0 if last is None or seq <= last else seq - last - 1
-        lost = {"mailbox": ours, "camera": max(0, hole - ours)}
+        lost = {"mailbox": ours, self._rest: max(0, hole - ours)}
+        self._rest = "camera"
         return {cause: count for cause, count in lost.items() if count}
 
 
