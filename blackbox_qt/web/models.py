@@ -8,35 +8,50 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Failure(_Model):
-    """Every answer that is not a success."""
+    """Every answer that is not a success.
+
+    Threads: immutable, any.
+    """
 
     error: str = Field(description="one sentence for a person")
 
 
 class Health(_Model):
-    """Whether the black box does its job."""
+    """Whether the black box does its job.
+
+    Threads: immutable, any.
+    """
 
     recording: bool = Field(description="true while bytes of every camera reach the disk")
 
 
 class SessionRequest(_Model):
-    """A browser signs in."""
+    """A browser signs in.
+
+    Threads: immutable, any.
+    """
 
     key: str = Field(max_length=256, description="the box's access key, as shown or as typed")
 
 
 class Session(_Model):
-    """Whether this browser is signed in."""
+    """Whether this browser is signed in.
+
+    Threads: immutable, any.
+    """
 
     signed_in: bool
 
 
 class RecordingRequest(_Model):
-    """Start recording, or stop it for a time that ends by itself."""
+    """Start recording, or stop it for a time that ends by itself.
+
+    Threads: immutable, any.
+    """
 
     recording: bool
     minutes: Annotated[float, Field(gt=0, le=240, strict=False)] | None = Field(
@@ -45,7 +60,10 @@ class RecordingRequest(_Model):
 
 
 class RecordingWish(_Model):
-    """What was asked for. Whether it has come true says the status."""
+    """What was asked for. Whether it has come true says the status.
+
+    Threads: immutable, any.
+    """
 
     recording: bool
     resumes_in_s: float | None = Field(description="s until recording goes on by itself; null when it was started")
