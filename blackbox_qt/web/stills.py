@@ -19,7 +19,10 @@ MOST_WAITING = 4
 
 
 class NoPicture(Exception):
-    """There is none, for now; the text is one sentence."""
+    """There is none, for now; the text is one sentence.
+
+    Threads: immutable, any.
+    """
 
 
 @dataclass(frozen=True, slots=True)
