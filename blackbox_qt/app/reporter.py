@@ -46,12 +46,11 @@ class Reporter:
 
     def _changes(self, camera: CameraStatus) -> None:
         """Recorder's drops and a disk that lags are alarms, said when they begin and when they grow."""
-        lost = missing(camera)
+        causes = missing(camera)
+        lost = sum(causes.values())
         if lost > self._lost.get(camera.name, 0):
-            causes = ", ".join(
-                f"{cause} {count}" for cause, count in camera.lost.items() if count and cause != "stopped"
-            )
-            log.warning("%s: %d frames lost so far (%s)", camera.name, lost, causes)
+            said = ", ".join(f"{cause} {count}" for cause, count in causes.items())
+            log.warning("%s: %d frames lost so far (%s)", camera.name, lost, said)
         self._lost[camera.name] = lost
         late = camera.recording.unsynced_s > _UNSYNCED_ALARM_S
         now = (camera.recording.state, "late" if late else "")
@@ -63,16 +62,16 @@ class Reporter:
         self._last[camera.name] = now
 
 
-def missing(camera: CameraStatus) -> int:
-    """Frames lost, without those the user did not want."""
-    return sum(count for cause, count in camera.lost.items() if cause != "stopped")
+def missing(camera: CameraStatus) -> dict[str, int]:
+    """Frames lost by cause, without those the user did not want."""
+    return {cause: count for cause, count in camera.lost.items() if count and cause != "stopped"}
 
 
 def line(status: Status) -> str:
     """The status in one line."""
     parts = [f"{'REC' if status.recording == 'recording' else status.recording.upper()}"]
     for c in status.cameras:
-        lost = missing(c)
+        lost = sum(missing(c).values())
         parts.append(
             f"{c.name} {c.width}x{c.height} {c.fps:.1f} fps, {c.recording.frames} frames on disk, {lost} lost, "
             f"encoder {c.encoder.ms_per_frame:.1f} ms, {c.stream.viewers} watching"

@@ -150,6 +150,8 @@ class JpegSink:
     def _take(self, frame: Frame) -> None:
         while self._jobs:
             job, future = self._jobs.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue  # its asker has given up
             try:
                 future.set_result(job(frame))
             except Exception as error:  # the asker's door: it is told, and the stream goes on

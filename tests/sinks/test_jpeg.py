@@ -141,6 +141,16 @@ def test_a_job_that_fails_tells_its_asker_only(until: Until) -> None:
     rig.end()
 
 
+def test_a_job_given_up_is_passed_over(until: Until) -> None:
+    rig = Rig()
+    given_up = rig.sink.grab(lambda frame: pytest.fail("nobody wants it"))
+    assert given_up.cancel()
+    wanted = rig.sink.grab(lambda frame: frame.seq)
+    until(lambda: rig.tick() or wanted.done())
+    assert wanted.result() >= 0
+    rig.end()
+
+
 def test_jobs_left_at_the_end_are_refused() -> None:
     rig = Rig()
     future = rig.sink.grab(lambda frame: None)
