@@ -64,8 +64,6 @@ def finish(process: subprocess.Popen[bytes], seconds: float) -> None:
     try:
         _, errors = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         raise BenchmarkError(f"{_name(process)} did not end within {seconds:.0f} s") from None
     if process.returncode:
         raise BenchmarkError(f"{_name(process)} failed: {errors.decode(errors='replace')[-300:]}")

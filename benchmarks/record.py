@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import peers
 from benchmarks.measure import Figure, ratios
-from benchmarks.procs import BenchmarkError, cpu_over, need, wait_until
+from benchmarks.procs import cpu_over, end, need, wait_until
 from benchmarks.program import NO_PAGE, Program, recorded
 from benchmarks.setup import FPS, LOOP_FRAMES, LOOP_S, LOOPS, Setup
 
@@ -49,12 +49,12 @@ def measure(setup: Setup) -> list[Figure]:
     for number in range(setup.runs):
         for name, contender in contenders.items():
             runs[name].append(contender(setup, source))
-            print(f"  round {number + 1} {name:9}: {_said(runs[name][-1])}", flush=True)
+            print(f"  round {number + 1} {name:9}: {said(runs[name][-1])}", flush=True)
     _compare_settings({name: some[0].x264 for name, some in runs.items()})
     return _figures(runs)
 
 
-def _said(run: Run) -> str:
+def said(run: Run) -> str:
     text = f"{run.ms_per_frame:.2f} ms CPU per frame, {run.cpu_s / run.wall_s:.1%} of a core, {run.frames} frames"
     return f"{text} INVALID: {run.trouble}" if run.trouble else text
 
@@ -102,7 +102,7 @@ def _ours(setup: Setup, source: Path) -> Run:
             time.sleep(0.5)
         files = recorded(data, FPS)
         frames = files.within(*window)
-        trouble = files.trouble or _off_pace(frames, wall)
+        trouble = files.trouble or off_pace(frames, wall)
         return Run(cpu, wall, frames, trouble, peers.x264_options(data))
 
 
@@ -116,21 +116,33 @@ def _gstreamer(setup: Setup, source: Path) -> Run:
         return peer_run(setup, folder, peers.gstreamer(source, folder, FRAME_BYTES))
 
 
-def peer_run(setup: Setup, folder: Path, command: list[str], ready: Callable[[], object] = lambda: None) -> Run:
-    """A window of one loop inside a peer's run from the file's first to its last frame, paced by their times."""
+def peer_run(
+    setup: Setup,
+    folder: Path,
+    command: list[str],
+    ready: Callable[[], object] = lambda: None,
+    around: Callable[[], object] = lambda: None,
+) -> Run:
+    """A window of one loop inside a peer's run from the file's first to its last frame, paced by their times.
+
+    `ready()` is called when it runs, `around()` just before and just after the window.
+    """
     began = time.monotonic()
     process = peers.start(command)
     try:
         wait_until(lambda: any(p.stat().st_size for p in folder.glob("*.mp4")), 10, f"{command[0]}'s first byte")
         ready()
         time.sleep(_WARM_S)
+        around()
         cpu, wall = cpu_over(process.pid, setup.seconds(LOOP_S, 3))
+        around()
         peers.finish(process, 20)
-    except BenchmarkError:
-        process.kill()
-        process.wait()
-        raise
-    elapsed = time.monotonic() - began
+    finally:
+        end(process)
+    return _judged(cpu, wall, time.monotonic() - began, folder)
+
+
+def _judged(cpu: float, wall: float, elapsed: float, folder: Path) -> Run:
     count = peers.frames_in(folder)
     trouble = "" if count == ALL_FRAMES else f"{count} frames in the files, {ALL_FRAMES} in the source"
     late = elapsed - ALL_FRAMES / FPS
@@ -139,6 +151,6 @@ def peer_run(setup: Setup, folder: Path, command: list[str], ready: Callable[[],
     return Run(cpu, wall, round(wall * FPS), trouble, peers.x264_options(folder))
 
 
-def _off_pace(frames: int, wall_s: float) -> str:
+def off_pace(frames: int, wall_s: float) -> str:
     """A window may begin or end just beside a frame, no more."""
     return "" if abs(frames - wall_s * FPS) <= 2 else f"{frames} frames in a window of {wall_s:.2f} s"
