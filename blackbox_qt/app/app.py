@@ -52,10 +52,12 @@ class App:
         self._lock = threading.Lock()
         self._snapshot: tuple[int, Status] | None = None
         self.cameras = {c.name: self._camera(c, (sources or {}).get(c.name)) for c in config.camera}
-        self._reporter = Reporter(self.status)
+        self._disk_seen = DiskStatus(str(self.data), 0, 0, "")
+        self._reporter = Reporter(self.status, self._look_at_disk)
 
     def __enter__(self) -> App:
         self._store.check_writable()
+        self._look_at_disk()
         for camera in self.cameras.values():
             camera.start()
         self._reporter.start()
@@ -118,16 +120,16 @@ class App:
             recording=recording,
             words=words,
             cameras=cameras,
-            disk=self._disk_status(),
+            disk=self._disk_seen,
             viewers=sum(c.stream.viewers for c in cameras),
         )
 
-    def _disk_status(self) -> DiskStatus:
+    def _look_at_disk(self) -> None:
+        """Called by the reporter's thread, because a dead card may hold up whoever asks it."""
         try:
-            free, total = self._disk.space(self.data)
+            self._disk_seen = DiskStatus(str(self.data), *self._disk.space(self.data), "")
         except OSError as error:
-            return DiskStatus(str(self.data), 0, 0, f"The card cannot be read: {error.strerror}")
-        return DiskStatus(str(self.data), free, total, "")
+            self._disk_seen = DiskStatus(str(self.data), 0, 0, f"The card cannot be read: {error.strerror}")
 
     def _camera(self, config: CameraConfig, source: Callable[[], Source] | None) -> Camera:
         storage = self.config.storage

@@ -16,13 +16,14 @@ _UNSYNCED_ALARM_S = 2.0
 
 
 class Reporter:
-    """Looks at the status in a thread of its own, `status`.
+    """Looks at the disk's free space and at the status, once a second, in a thread of its own, `status`.
 
     Threads: `start`, `stop` by the owner.
     """
 
-    def __init__(self, status: Callable[[], Status]) -> None:
+    def __init__(self, status: Callable[[], Status], look_at_disk: Callable[[], None]) -> None:
         self._status = status
+        self._look_at_disk = look_at_disk
         self._last: dict[str, tuple[str, ...]] = {}
         self._lost: dict[str, int] = {}
         self._worker = Worker("status", self._run)
@@ -37,6 +38,7 @@ class Reporter:
     def _run(self) -> None:
         looks = 0
         while not self._worker.stop_requested.wait(_EVERY_S):
+            self._look_at_disk()
             status = self._status()
             for camera in status.cameras:
                 self._changes(camera)

@@ -6,6 +6,7 @@ import argparse
 import faulthandler
 import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -166,8 +167,13 @@ class Ending:
         return self.requested.is_set()
 
     def wait(self) -> int:
-        """Sleep until it is time to stop."""
-        self.requested.wait()
+        """Sleep until it is time to stop.
+
+        On the descriptor, not on the event: the kernel may give a signal to another thread, and then nothing would
+        wake the main one to run Python's handler.
+        """
+        while not self.drained():
+            select.select([self._awake], [], [])
         return Exit.OK
 
     def stopping(self) -> None:

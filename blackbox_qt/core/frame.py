@@ -120,10 +120,6 @@ class Images(Mapping[str, Image]):
                 self._images[name] = make(self._images["main"])
             return self._images[name]
 
-    def ready(self, name: str) -> Image | None:
-        """The picture if it exists already; never makes one."""
-        return self._images.get(name)
-
     def __contains__(self, name: object) -> bool:  # Mapping's own would make the picture to find out
         return name in self._images or name in self._lazy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -127,6 +128,17 @@ def test_a_signal_ends_it_politely_within_4_seconds(start: Callable[..., Program
     assert program.end(number) == Exit.OK, program.log
     assert time.monotonic() - begin < 4
     assert finished(program.data) > 0
+
+
+def test_a_signal_that_another_thread_catches_ends_it_too(start: Callable[..., Program], until: Until) -> None:
+    """The kernel may choose any thread; once it did, and the main one slept on."""
+    program = start("--headless", "--source", PATTERN, "--set", "web.enabled=false")
+    until(lambda: program.says("first fragment safe"), 20)
+    threads = sorted(int(task) for task in os.listdir(f"/proc/{program.process.pid}/task"))
+    other = next(task for task in threads if task != program.process.pid)
+    tgkill = 234 if os.uname().machine == "x86_64" else 131  # asm/unistd.h
+    assert ctypes.CDLL(None).syscall(tgkill, program.process.pid, other, signal.SIGTERM) == 0
+    assert program.process.wait(8) == Exit.OK, program.log
 
 
 def test_a_second_signal_ends_it_at_once(start: Callable[..., Program], until: Until) -> None:
