@@ -7,6 +7,7 @@ const POLL_LIMIT_MS = 2500;
 const LOOK_MS = 100;
 const HOLD_MS = 1200;
 const INSET_MS = 1000;
+const INSET_LIMIT_MS = 2500; // a still that takes longer is dimmed: a frozen picture is a lie
 const NOTICE_MS = 4000;
 const MINUTES = [5, 10, 30];
 
@@ -143,7 +144,7 @@ function swap() {
 async function refreshInset() {
   const other = $("inset").dataset.camera;
   if (other && !document.hidden) {
-    const answer = await fetch(`/snapshot/${other}.jpg?quality=40`).catch(() => null);
+    const answer = await fetch(`/snapshot/${other}.jpg?quality=40`, { signal: AbortSignal.timeout(INSET_LIMIT_MS) }).catch(() => null);
     const image = $("inset-picture");
     $("inset").classList.toggle("old", !answer || !answer.ok);
     if (answer && answer.ok && other === $("inset").dataset.camera) {
