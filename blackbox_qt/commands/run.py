@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import sys
-import threading
 import time
 from contextlib import ExitStack, suppress
 from types import FrameType
@@ -67,7 +66,7 @@ def _faces(app: App, config: Config, listener: Listener | None, ending: Ending, 
     refused = app.refused()
     if refused is not None:
         raise refused
-    if ending.requested.is_set():
+    if ending.requested:
         return Exit.OK
     invitation = "" if listener is None else _page(app, config, listener, stack)
     if config.window.enabled:
@@ -126,7 +125,7 @@ class Ending:
     """
 
     def __init__(self, duration_s: float | None) -> None:
-        self.requested = threading.Event()
+        self.requested = False  # a plain flag: a handler that interrupts a lock's owner must not wait for the lock
         self._duration_s = duration_s
         self._before: list[tuple[signal.Signals, Any]] = []
         self._overdue = Worker("deadline", self._enforce)
@@ -136,7 +135,7 @@ class Ending:
         for number, handler in (
             (signal.SIGINT, self._asked),
             (signal.SIGTERM, self._asked),
-            (signal.SIGALRM, lambda *_: self.requested.set()),
+            (signal.SIGALRM, self._time_is_up),
         ):
             self._before.append((number, signal.signal(number, handler)))
         for end in (self._awake, self._waker):
@@ -164,7 +163,7 @@ class Ending:
         """Empty the descriptor. Whether the end has been asked for."""
         with suppress(BlockingIOError):
             self._awake.recv(64)
-        return self.requested.is_set()
+        return self.requested
 
     def wait(self) -> int:
         """Sleep until it is time to stop.
@@ -178,13 +177,16 @@ class Ending:
 
     def stopping(self) -> None:
         """From here on the deadline runs."""
-        self.requested.set()
+        self.requested = True
         self._overdue.start()
 
     def _asked(self, number: int, _: FrameType | None) -> None:
-        if self.requested.is_set():
+        if self.requested:
             os._exit(Exit.INTERRUPTED)
-        self.requested.set()
+        self.requested = True
+
+    def _time_is_up(self, number: int, _: FrameType | None) -> None:
+        self.requested = True
 
     def _enforce(self) -> None:
         if not self._overdue.stop_requested.wait(STOP_LIMIT_S):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -29,7 +28,7 @@ class Ending(Protocol):
     Threads: the main one.
     """
 
-    requested: threading.Event
+    requested: bool
 
     def fileno(self) -> int:
         """Readable after a signal."""
@@ -61,7 +60,7 @@ async def _shown(app: App, config: Config, address: str, ending: Ending) -> None
     try:
         window.closed.connect(over.set)
         loop.add_reader(ending.fileno(), lambda: over.set() if ending.drained() else None)
-        if ending.requested.is_set():  # before we listened
+        if ending.requested:  # before we listened
             over.set()
         window.show()
         await over.wait()

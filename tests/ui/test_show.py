@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +27,7 @@ class HandEnding:
     """Asks for the end when told, as a signal would."""
 
     def __init__(self) -> None:
-        self.requested = threading.Event()
+        self.requested = False
         self.asked_at = 0.0
         self._awake, self._waker = socket.socketpair()
 
@@ -37,11 +36,11 @@ class HandEnding:
 
     def drained(self) -> bool:
         self._awake.recv(64)
-        return self.requested.is_set()
+        return self.requested
 
     def ask(self) -> None:
         self.asked_at = time.monotonic()
-        self.requested.set()
+        self.requested = True
         self._waker.send(b"x")
 
     def close(self) -> None:
@@ -138,7 +137,7 @@ def test_closing_the_window_ends_it(qt: Any, config: Config, ending: HandEnding,
 
 
 def test_an_end_asked_for_before_it_began(qt: Any, config: Config, ending: HandEnding) -> None:
-    ending.requested.set()
+    ending.requested = True
     with App(config) as app:
         assert show(app, config, "", ending) == 0
 
