@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,12 +125,14 @@ def recorded(data: Path, fps: float) -> Recorded:
     times = tuple(t for report in result.segments for t in report.times_ns)
     trouble = list(result.errors)
     missing = sum(report.missing for report in result.segments)
-    lost = sum(sum(report.lost.values()) for report in result.segments)
+    lost = sum((report.lost for report in result.segments), Counter[str]())
     if missing or lost:
-        trouble.append(f"{missing} frame numbers missing, {lost} frames lost")
-    holes = [b - a for a, b in itertools.pairwise(times) if b - a > 1.5e9 / fps]
+        causes = ", ".join(f"{cause} {count}" for cause, count in lost.items() if count) or "nobody says why"
+        trouble.append(f"{missing} frame numbers missing ({causes})")
+    holes = [f"{(b - a) / 1e6:.0f} ms at {(a - times[0]) / 1e9:.1f} s" for a, b in itertools.pairwise(times)
+             if b - a > 1.5e9 / fps]  # fmt: skip
     if holes:
-        trouble.append(f"{len(holes)} holes in time, the longest {max(holes) / 1e6:.0f} ms")
+        trouble.append("holes of " + ", ".join(holes[:5]))
     if not result.ok:
         trouble.append("the check found damage")
     return Recorded(result.frames, times, "; ".join(trouble))
