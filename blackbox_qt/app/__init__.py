@@ -1,6 +1,23 @@
 """Builds the program from its configuration, heals its parts, and says how it is."""
 
 from blackbox_qt.app.app import App
-from blackbox_qt.app.status import CameraStatus, DiskStatus, EncoderStatus, RecordingStatus, Status, StreamStatus
+from blackbox_qt.app.status import (
+    CameraStatus,
+    DiskStatus,
+    DisplayStatus,
+    EncoderStatus,
+    RecordingStatus,
+    Status,
+    StreamStatus,
+)
 
-__all__ = ["App", "CameraStatus", "DiskStatus", "EncoderStatus", "RecordingStatus", "Status", "StreamStatus"]
+__all__ = [
+    "App",
+    "CameraStatus",
+    "DiskStatus",
+    "DisplayStatus",
+    "EncoderStatus",
+    "RecordingStatus",
+    "Status",
+    "StreamStatus",
+]

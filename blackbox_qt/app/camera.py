@@ -11,6 +11,7 @@ from blackbox_qt.app.part import Part
 from blackbox_qt.app.status import (
     CameraState,
     CameraStatus,
+    DisplayStatus,
     EncoderStatus,
     RecordingState,
     RecordingStatus,
@@ -29,6 +30,7 @@ from blackbox_qt.storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
+UNSYNCED_ALARM_S = 2.0
 ENCODER_DEPTH = 4
 """Frames the encoder may be behind: 133 ms at 30 fps."""
 
@@ -55,6 +57,7 @@ class Camera:
         self._spec = config.source
         self._clock = clock
         self._shape: tuple[int, int] | None = None
+        self._display = DisplayStatus()
         self._encoder: Encoder | None = None  # the one now or, while it is being replaced, the one before
         self._missed = {"mailbox": 0, "encoder": 0}  # frames lost on the way to a packet
         self._scaler = Scaler(whole.stream.width, whole.stream.height, config.buffers)
@@ -98,6 +101,10 @@ class Camera:
         if held:
             log.error("%s: frames not given back by %s", self.name, ", ".join(held))
         return done
+
+    def show_display(self, display: DisplayStatus) -> None:
+        """The window tells how it shows this camera; the status passes it on."""
+        self._display = display
 
     def pause(self, seconds: float) -> None:
         """Stop recording for so long; it goes on by itself."""
@@ -168,7 +175,8 @@ class Camera:
             lost=self._lost(recording),
             buffers=dict(self.hub.holders()),
             encoder=self._encoder_status(),
-            stream=StreamStatus(self.jpeg.watchers, self.jpeg.encoded, self._streaming.words),
+            stream=StreamStatus(self.jpeg.watchers, self.jpeg.encoded, self.jpeg.inbox.dropped, self._streaming.words),
+            display=self._display,
             recording=recording,
         )
 
@@ -208,6 +216,7 @@ class Camera:
             queue_frames=writer.queue_packets,
             queue_s=writer.queue_s,
             unsynced_s=writer.unsynced_age_s,
+            late=writer.unsynced_age_s > UNSYNCED_ALARM_S,
             resumes_in_s=self._left_s(writer.paused_until_ns),
             lost=dict(writer.lost),
         )

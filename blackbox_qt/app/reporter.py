@@ -12,7 +12,6 @@ log = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
 _LINE_EVERY = 60  # looks between two lines that only say that all is well
-_UNSYNCED_ALARM_S = 2.0
 
 
 class Reporter:
@@ -54,7 +53,7 @@ class Reporter:
             said = ", ".join(f"{cause} {count}" for cause, count in causes.items())
             log.warning("%s: %d frames lost so far (%s)", camera.name, lost, said)
         self._lost[camera.name] = lost
-        late = camera.recording.unsynced_s > _UNSYNCED_ALARM_S
+        late = camera.recording.late
         now = (camera.recording.state, "late" if late else "")
         if self._last.get(camera.name, now) != now:
             if late:

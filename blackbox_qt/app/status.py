@@ -29,7 +29,17 @@ class StreamStatus:
 
     viewers: int
     frames: int  # JPEG pictures made since start
+    dropped: int  # frames a newer one replaced before they became one
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayStatus:
+    """Threads: immutable, any."""
+
+    shown: int = 0  # frames drawn in the window since it opened
+    dropped: int = 0  # frames a newer one replaced before they were drawn
+    path: str = ""  # how pictures get to the GPU, and why that way; empty without a window
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class RecordingStatus:
     queue_frames: int
     queue_s: float  # video waiting in memory
     unsynced_s: float  # age of the oldest packet that a power cut would take
+    late: bool  # that age is an alarm
     resumes_in_s: float | None  # paused by the user for so long
     lost: Mapping[str, int]  # frames not in any file, by cause
 
@@ -67,6 +78,7 @@ class CameraStatus:
     buffers: Mapping[str, int]  # by holder, and "free"
     encoder: EncoderStatus
     stream: StreamStatus
+    display: DisplayStatus
     recording: RecordingStatus
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from blackbox_qt.app.status import (
     CameraStatus,
     DiskStatus,
+    DisplayStatus,
     EncoderStatus,
     RecordingStatus,
     Status,
@@ -95,10 +96,10 @@ def rgb_of(image: Any) -> Pixels:
     return np.ascontiguousarray(rows[:, :, [2, 1, 0] if words else [0, 1, 2]])
 
 
-RECORDING = RecordingStatus("recording", "", "front-000001-00001", 0, 30, 1000, 0, 0.0, 0.1, None, {})
+RECORDING = RecordingStatus("recording", "", "front-000001-00001", 0, 30, 1000, 0, 0.0, 0.1, False, None, {})
 CAMERA = CameraStatus(
     "front", "a camera", "camera", "live", "", 1280, 720, 30.0, 0.01, 100, {}, {"free": 12},
-    EncoderStatus(100, 3.0, 0.9, ""), StreamStatus(0, 0, ""), RECORDING,
+    EncoderStatus(100, 3.0, 0.9, ""), StreamStatus(0, 0, 0, ""), DisplayStatus(), RECORDING,
 )  # fmt: skip
 WELL = Status("1", 60.0, 1_790_000_000 * 10**9, "ntp", "recording", "", (CAMERA,), DiskStatus("/d", 1, 2, ""), 0)
 
