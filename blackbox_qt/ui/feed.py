@@ -25,7 +25,7 @@ class ViewReport:
     """
 
     shown: int
-    dropped: int  # replaced by a newer one before they were painted
+    dropped: int  # replaced by a newer one, or grown old, before they were painted
     upload_ms: float  # of the last frame
     path: str  # how pixels reach the GPU, and why this way
 
@@ -50,7 +50,7 @@ class Feed:
         self.path = ""
         self._hub = hub
         self._wake = wake
-        self._replaced = 0
+        self._unpainted = 0
         self._waiting: Frame | None = None
         self._box = hub.attach("display", depth=1, holds=HOLDS, paused=True)
         self._notifier = QSocketNotifier(self._box.fileno(), QSocketNotifier.Type.Read, parent)
@@ -76,8 +76,19 @@ class Feed:
     def is_old(self, now_ns: int) -> bool:
         return self.newest_ns is None or now_ns - self.newest_ns > STOPPED_AFTER_NS
 
+    def drop_old(self, now_ns: int) -> None:
+        """Give back a frame that nobody has painted in time.
+
+        A window on a screen that is off is not painted, and a source that stops sends no newer frame to replace it:
+        the camera could not be closed.
+        """
+        self._collect_newest()
+        if self._waiting is not None and self.is_old(now_ns):
+            self._unpainted += 1
+            self._drop_waiting()
+
     def report(self) -> ViewReport:
-        return ViewReport(self.shown, self._box.dropped + self._replaced, round(self.upload_ms, 3), self.path)
+        return ViewReport(self.shown, self._box.dropped + self._unpainted, round(self.upload_ms, 3), self.path)
 
     def close(self) -> None:
         """No more frames, none held. Twice is harmless."""
@@ -94,7 +105,7 @@ class Feed:
         if frame is None:
             return False
         if self._waiting is not None:
-            self._replaced += 1
+            self._unpainted += 1
         self._drop_waiting()
         self._waiting, self.newest_ns = frame, frame.t_ns
         return True

@@ -121,6 +121,8 @@ class Viewport(QOpenGLWidget):
     def check_age(self) -> None:
         """Mark pictures that have grown old, or are live again. To be called about ten times a second."""
         now = self._clock.boot_ns()
+        for feed in self._feeds:
+            feed.drop_old(now)
         turned = [feed for feed in self._feeds if feed.is_old(now) != feed.stopped]
         for feed in turned:
             feed.stopped = not feed.stopped

@@ -207,6 +207,28 @@ def test_a_hidden_or_minimised_window_takes_no_frames(opened: Open, clock: HandC
         spin(lambda before=before: shown(viewport) == before + 1)  # type: ignore[misc]
 
 
+def test_a_window_that_is_not_painted_keeps_no_old_frame(opened: Open, clock: HandClock) -> None:
+    """A screen that is off, another workspace: visible to Qt, but never painted."""
+    camera = HandCamera()
+    viewport = opened(camera)
+    for collected in (False, True):
+        before = viewport.report()["front"]
+        viewport.setUpdatesEnabled(False)
+        camera.grey(clock.now_ns)
+        if collected:
+            viewport._feeds[0]._collect_newest()
+        clock.advance(0.29)
+        viewport.check_age()
+        assert camera.lending.out == 1, "it may still be painted"
+        clock.advance(0.02)
+        viewport.check_age()
+        assert camera.lending.out == 0, "the source can be closed"
+        assert viewport.report()["front"].dropped == before.dropped + 1
+        viewport.setUpdatesEnabled(True)
+        camera.grey(clock.now_ns)
+        spin(lambda before=before: shown(viewport) == before.shown + 1)  # type: ignore[misc]
+
+
 def test_twenty_moves_between_windows_rebuild_everything(opened: Open, clock: HandClock) -> None:
     """Each is a new GL context."""
     camera = HandCamera()
