@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from blackbox_qt.core.frame import Frame
 from blackbox_qt.sinks.jpeg import encode
 from blackbox_qt.storage.disk import Disk, words_for
 from blackbox_qt.storage.segment import SegmentName
+from blackbox_qt.ui.errands import Errands
 
 FOLDER = "snapshots"
 QUALITY = 92
@@ -27,10 +27,10 @@ class SnapshotError(Exception):
     """No still was saved; the text is one sentence for a person."""
 
 
-async def take_snapshot(app: App, camera: str, disk: Disk, threads: Executor) -> Path:
+async def take_snapshot(app: App, camera: str, disk: Disk, errands: Errands) -> Path:
     """Save the camera's next frame as JPEG of its full size; where. Raises SnapshotError.
 
-    Encoded on the JPEG sink's thread, written on one of `threads`; the caller's loop is never held up.
+    Encoded on the JPEG sink's thread, written by one of `errands`; the caller's loop is never held up.
 
     Threads: that of the running loop; one at a time.
     """
@@ -45,7 +45,7 @@ async def take_snapshot(app: App, camera: str, disk: Disk, threads: Executor) ->
     stamp = _stamp(app.status(), camera)
     save = partial(save_still, disk, folder, f"{camera}-{stamp}", picture)
     try:
-        return await asyncio.get_running_loop().run_in_executor(threads, save)
+        return await asyncio.wrap_future(errands.send(save))
     except OSError as error:
         raise SnapshotError(words_for(error, folder)) from error
 

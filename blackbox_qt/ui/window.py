@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 from PySide6.QtCore import QEvent, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeySequence, QMouseEvent, QResizeEvent, QShortcut, QShowEvent
@@ -16,6 +15,7 @@ from blackbox_qt.config import Config
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.ui.buttons import TouchButton, camera_icon, menu_icon
 from blackbox_qt.ui.cards import PhoneCard
+from blackbox_qt.ui.errands import Errands
 from blackbox_qt.ui.geometry import Margins
 from blackbox_qt.ui.menu import Menu
 from blackbox_qt.ui.plates import Plates
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_MS = 100
 _NOTE_MS = 4000
+_SHUT_WITHIN_S = 1.0
 _MIRRORED = "rear"
 """Shown as in a mirror, on screen only: recordings and stills stay as the camera sees."""
 
@@ -58,7 +59,7 @@ class Window(QWidget):
         self.menu = Menu(self._pause_s, bool(address), tokens, self._sizes, self)
         self.phone_card = PhoneCard(address, tokens, self._sizes, self)  # never opened without an address
         self._disk = Disk()
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        self._errands = Errands("snapshot")
         self._snapshot: asyncio.Task[None] | None = None
         self._note_over = QTimer(self, singleShot=True, interval=_NOTE_MS)
         self._look = QTimer(self, interval=_LOOK_EVERY_MS)
@@ -126,7 +127,7 @@ class Window(QWidget):
 
     async def _save(self, camera: str) -> None:
         try:
-            path = await take_snapshot(self._app, camera, self._disk, self._threads)
+            path = await take_snapshot(self._app, camera, self._disk, self._errands)
         except SnapshotError as error:
             log.warning("no snapshot: %s", error)
             self.note(f"Not saved: {error}")
@@ -170,16 +171,20 @@ class Window(QWidget):
             self.showNormal()
 
     async def shut(self) -> None:
-        """Give back every frame and thread; the window shows nothing from here on."""
+        """Give back every frame; the window shows nothing from here on. A card that stalls under a still delays it by
+        a second, no more.
+        """
         self._look.stop()
         self._note_over.stop()
         if self._snapshot is not None and not self._snapshot.done():
             self._snapshot.cancel()
             await asyncio.gather(self._snapshot, return_exceptions=True)
-        self._threads.shutdown()
         self.viewport.changed.disconnect(self._see)
         self.viewport.shut()
         self.hide()
+        stuck = self._errands.close(_SHUT_WITHIN_S)
+        if stuck:
+            log.error("the thread %s is stuck: the card does not take the picture", stuck)
 
     # ---- Qt's side
 

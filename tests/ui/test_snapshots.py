@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ from blackbox_qt.core.frame import Frame
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.ui import snapshots
+from blackbox_qt.ui.errands import Errands
 from blackbox_qt.ui.snapshots import SnapshotError, save_still, take_snapshot
 from tests.ui.helpers import WELL, image_of
 
@@ -46,8 +47,11 @@ def app_with(tmp_path: Path, grab: Any, source: str = "ntp") -> Any:
 
 
 def take(app: Any, disk: Disk) -> Path:
-    with ThreadPoolExecutor(1) as threads:
-        return asyncio.run(take_snapshot(app, "front", disk, threads))
+    errands = Errands("snapshot")
+    try:
+        return asyncio.run(take_snapshot(app, "front", disk, errands))
+    finally:
+        assert errands.close(5) == ""
 
 
 def grab_one(job: Any) -> Future[bytes]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -213,6 +217,41 @@ def test_keys(opened: Open) -> None:
     assert not window.isFullScreen()
     QTest.keyClick(window, Qt.Key.Key_Q)
     assert closed
+
+
+def test_a_still_on_a_stalled_card_does_not_hold_up_the_end(
+    qt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected_alarms: list[str]
+) -> None:
+    expected_alarms.append("the thread snapshot is stuck")
+    card_answers, asked = threading.Event(), threading.Event()
+
+    def stall(*_: object) -> Path:
+        asked.set()
+        assert card_answers.wait(20)
+        return tmp_path / "late.jpg"
+
+    monkeypatch.setattr("blackbox_qt.ui.snapshots.save_still", stall)
+    monkeypatch.setattr("blackbox_qt.ui.window._SHUT_WITHIN_S", 0.1)
+    app = FakeApp("front")
+    picture: Future[bytes] = Future()
+    picture.set_result(b"jpeg")
+    app.cameras["front"].jpeg = SimpleNamespace(grab=lambda job: picture)  # type: ignore[attr-defined]
+    app.data = tmp_path  # type: ignore[attr-defined]
+    window = Window(app, load(None), "")  # type: ignore[arg-type]
+
+    async def still_and_end() -> None:
+        window.snapshot()
+        while not asked.is_set():
+            await asyncio.sleep(0)
+        await window.shut()
+
+    try:
+        begin = time.monotonic()
+        asyncio.run(still_and_end())
+        assert time.monotonic() - begin < 1
+    finally:
+        card_answers.set()
+        window.deleteLater()
 
 
 def test_the_large_picture_is_the_one_saved(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
