@@ -14,7 +14,7 @@ from benchmarks.viewers import Viewers
 MANY = 60
 SLOW_RATE = 300_000
 _WARM_S = 3.0
-_QUALITY = 98  # makes 64 kB of a small picture, which costs little to record: less to subtract, less noise
+_QUALITY = 97  # makes 60 kB of a small picture, which costs little to record: less to subtract, less noise
 
 
 def measure(setup: Setup) -> list[Figure]:

@@ -45,13 +45,23 @@ def gstreamer(source: Path, folder: Path, frame_bytes: int) -> list[str]:
     return [*_played(source, frame_bytes), *_x264(folder)]
 
 
-def gstreamer_whole(source: Path, folder: Path, frame_bytes: int, port: int) -> list[str]:
-    """Recording, and 720p MJPEG for everyone who connects to the TCP port, in one pipeline."""
+def gstreamer_whole(source: Path, folder: Path, frame_bytes: int, port: int, *, colours: bool) -> list[str]:
+    """Recording, and 720p MJPEG for everyone who connects to the TCP port, in one pipeline.
+
+    colours: also turn limited-range BT.709 into the full-range BT.601 that a JPEG means, as ours does; without it
+    jpegenc takes the samples as they are, and the picture is paler than it should be.
+    """
+    small = "video/x-raw,width=1280,height=720"
+    scaled = (
+        ["videoconvertscale", "!", f"{small},format=I420,colorimetry=1:4:0:0"]
+        if colours
+        else ["videoscale", "!", small]
+    )
     return [
         *_played(source, frame_bytes), "tee", "name=t",
         "t.", "!", "queue", "!", *_x264(folder),
-        "t.", "!", "queue", "!", "videoscale", "!", "video/x-raw,width=1280,height=720", "!", "jpegenc", "quality=80",
-        "!", "multipartmux", "boundary=blackbox-frame", "!", "tcpserversink", "host=127.0.0.1", f"port={port}",
+        "t.", "!", "queue", "!", *scaled, "!", "jpegenc", "quality=80", "!",
+        "multipartmux", "boundary=blackbox-frame", "!", "tcpserversink", "host=127.0.0.1", f"port={port}",
     ]  # fmt: skip
 
 

@@ -16,34 +16,40 @@ from benchmarks.setup import FPS, LOOP_S, Setup
 from benchmarks.viewers import Seen, Viewers
 
 COUNT = 10
+_ALONE, _TEN = "ours, nobody watching", "ours, ten viewers"
+_PEER, _PEER_COLOURS = "GStreamer, ten viewers", "GStreamer converting colours, ten viewers"
 _WARM_S = 3.0
 _SETTLE_S = 1.5  # viewers come, OpenCV is imported, the small picture's buffers are made
 
 
 def measure(setup: Setup) -> list[Figure]:
-    """Rounds of ours (first with nobody watching, then with ten) and GStreamer's."""
+    """Rounds of ours (first with nobody watching, then with ten), GStreamer, and GStreamer with the colours right."""
     need("ffprobe", "gst-launch-1.0")
     source = setup.pixels(WIDTH, HEIGHT)
-    alone: list[Run] = []
-    ours: list[Run] = []
-    theirs: list[Run] = []
+    runs: dict[str, list[Run]] = {name: [] for name in (_ALONE, _TEN, _PEER, _PEER_COLOURS)}
     for number in range(setup.runs):
-        for some, run in zip((alone, ours, theirs), (*_ours(setup, source), _gstreamer(setup, source)), strict=True):
+        alone, ten = _ours(setup, source)
+        peer, right = _gstreamer(setup, source, colours=False), _gstreamer(setup, source, colours=True)
+        for (name, some), run in zip(runs.items(), (alone, ten, peer, right), strict=True):
             some.append(run)
-        for name, some in (("ours, nobody", alone), ("ours, ten", ours), ("GStreamer, ten", theirs)):
-            print(f"  round {number + 1} {name:14}: {said(some[-1])}", flush=True)
-    return _figures(alone, ours, theirs)
+            print(f"  round {number + 1} {name}: {said(run)}", flush=True)
+    return _figures(runs)
 
 
-def _figures(alone: list[Run], ours: list[Run], theirs: list[Run]) -> list[Figure]:
-    cost = [[run.ms_per_frame for run in some] for some in (alone, ours, theirs)]
-    trouble = "; ".join(sorted({run.trouble for run in (*alone, *ours, *theirs) if run.trouble}))
+def _figures(runs: dict[str, list[Run]]) -> list[Figure]:
+    cost = {name: [run.ms_per_frame for run in some] for name, some in runs.items()}
+    trouble = "; ".join(
+        sorted({f"{name}: {run.trouble}" for name, some in runs.items() for run in some if run.trouble})
+    )
+
+    def ratio(name: str, ours: str, theirs: str, target: float | None = None) -> Figure:
+        return Figure(f"whole: {name}", ratios(cost[ours], cost[theirs]), "x", target, trouble=trouble)
+
     return [
-        Figure("whole: CPU per frame, ours, nobody watching", tuple(cost[0]), "ms"),
-        Figure("whole: CPU per frame, ours, ten viewers", tuple(cost[1]), "ms"),
-        Figure("whole: CPU per frame, GStreamer, ten viewers", tuple(cost[2]), "ms"),
-        Figure("whole: ours / GStreamer, ten viewers", ratios(cost[1], cost[2]), "x", 0.95, trouble=trouble),
-        Figure("whole: ours with nobody / GStreamer with ten", ratios(cost[0], cost[2]), "x", trouble=trouble),
+        *(Figure(f"whole: CPU per frame, {name}", tuple(each), "ms") for name, each in cost.items()),
+        ratio("ours / GStreamer, ten viewers", _TEN, _PEER, 0.95),
+        ratio("ours / GStreamer that converts colours too, ten viewers", _TEN, _PEER_COLOURS),
+        ratio("ours with nobody / GStreamer with ten", _ALONE, _PEER),
     ]
 
 
@@ -82,7 +88,7 @@ def _window(program: Program, setup: Setup) -> tuple[Run, tuple[int, int]]:
     return Run(cpu, wall, 0, "", ""), (begin, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
-def _gstreamer(setup: Setup, source: Path) -> Run:
+def _gstreamer(setup: Setup, source: Path, *, colours: bool) -> Run:
     port = _free_port()
     watching: list[Viewers] = []
 
@@ -94,7 +100,7 @@ def _gstreamer(setup: Setup, source: Path) -> Run:
         seen: list[Seen] = []
         try:
             run = peer_run(
-                setup, folder, peers.gstreamer_whole(source, folder, FRAME_BYTES, port), connect,
+                setup, folder, peers.gstreamer_whole(source, folder, FRAME_BYTES, port, colours=colours), connect,
                 lambda: seen.append(watching[0].look()),
             )  # fmt: skip
         finally:
