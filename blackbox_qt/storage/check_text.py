@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from blackbox_qt.storage.check import ChainNote, CheckResult
-from blackbox_qt.storage.report import SegmentReport
+from blackbox_qt.storage.report import SegmentReport, gap_words
 
 
 def lines(result: CheckResult) -> list[str]:
@@ -45,8 +45,7 @@ def report_lines(report: SegmentReport) -> list[str]:
     if report.missing or +report.lost:
         causes = ", ".join(f"{count} {cause}" for cause, count in sorted(report.lost.items()) if count)
         text.append(f"  {report.missing} frame numbers missing; recorded as lost: {causes or 'none'}")
-    for gap in report.gaps:
-        text.append(f"  gap of {gap.length_ns / 1e9:.3f} s, {gap.frames} frames, {_at(report, gap.t_ns)}")
+    text += [f"  {gap_words(gap)}, {_at(report, gap.t_ns)}" for gap in report.gaps]
     return text
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from blackbox_qt.core.clock import NS
 from blackbox_qt.core.packet import Packet, StreamInfo
 
+_CLOCK_CUT_NS = NS  # a camera whose clock goes back again and again gets no more than one segment in this time
+
 
 class Entry:
     """A packet in memory.
@@ -18,11 +20,12 @@ class Entry:
     Threads: as the PacketMemory it is in.
     """
 
-    __slots__ = ("cut", "lost", "packet", "put_ns")
+    __slots__ = ("cut", "flow_ns", "lost", "packet", "put_ns")
 
-    def __init__(self, packet: Packet, put_ns: int, lost: Mapping[str, int], cut: str) -> None:
+    def __init__(self, packet: Packet, put_ns: int, flow_ns: int, lost: Mapping[str, int], cut: str) -> None:
         self.packet = packet
         self.put_ns = put_ns  # boot clock when it was handed over
+        self.flow_ns = flow_ns  # the same on a clock that stands while nothing comes
         self.lost = lost  # frames missing just before it, by cause
         self.cut = cut  # a reason for which the segment before it must end; "" for none
 
@@ -47,11 +50,16 @@ class PacketMemory:
         self._pending_cut = ""
         self._stream: StreamInfo | None = None
         self._need_key = ""  # why packets are refused until a key frame comes; "" when they are not
+        self._flow_ns = 0
+        self._last_t_ns: int | None = None  # of the packet before, in this stream
+        self._went_back = False  # time did, and the segment has not been cut for it yet
+        self._clock_cut_ns: int | None = None
 
     def put(self, packet: Packet, now_ns: int) -> bool:
         """Take a packet in; True when that may complete a fragment or start a new one."""
         if packet.stream is not self._stream:
             self._stream = packet.stream
+            self._last_t_ns, self._went_back = None, False
             self._need_key = self._need_key or "encoder"
         if self._need_key and not packet.key:
             self.refuse(packet, self._need_key)
@@ -63,10 +71,24 @@ class PacketMemory:
         if self._pending:
             lost = self._pending + Counter(packet.lost)
             self._pending = Counter()
-        self._entries.append(Entry(packet, now_ns, lost, self._pending_cut))
-        self._pending_cut = ""
+        if self._entries:
+            self._flow_ns += min(now_ns - self._entries[-1].put_ns, self.fragment_ns)
+        self._entries.append(Entry(packet, now_ns, self._flow_ns, lost, self._cut_before(packet, now_ns)))
         self._enforce_limit()
         return self._notable()
+
+    def _cut_before(self, packet: Packet, now_ns: int) -> str:
+        """Why the segment must end before this packet; "" if it need not. Time that went back: at a key frame."""
+        cut, self._pending_cut = self._pending_cut, ""
+        self._went_back |= self._last_t_ns is not None and packet.t_ns <= self._last_t_ns
+        self._last_t_ns = packet.t_ns
+        if not (packet.key and self._went_back):
+            return cut
+        recent = self._clock_cut_ns is not None and now_ns - self._clock_cut_ns < _CLOCK_CUT_NS
+        if recent and not cut:
+            return ""
+        self._went_back, self._clock_cut_ns = False, now_ns
+        return cut or "clock-changed"
 
     def _notable(self) -> bool:
         waiting = len(self._entries) - self._taken
@@ -107,7 +129,7 @@ class PacketMemory:
         """Whether the fragment that `first` begins must end before entry `at`."""
         entry, before = self._entries[at], self._entries[at - 1].packet
         packet = entry.packet
-        if packet.key or entry.cut or packet.stream is not before.stream:
+        if packet.key or entry.cut or packet.stream is not before.stream or packet.t_ns <= before.t_ns:
             return True
         return 2 * packet.t_ns - before.t_ns - first.packet.t_ns > self.fragment_ns  # it lasts as long as the last
 
@@ -187,7 +209,7 @@ class PacketMemory:
 
     @property
     def seconds(self) -> float:
-        """Video time that is not known to be durable."""
+        """Video that is not known to be durable, s; by the time it took to come: a camera's clock may leap."""
         return self._span_ns() / NS
 
     def _span_ns(self) -> int:
@@ -196,7 +218,7 @@ class PacketMemory:
         return self._between(self._synced, split) + self._between(split, len(self._entries))
 
     def _between(self, start: int, end: int) -> int:
-        return self._entries[end - 1].packet.t_ns - self._entries[start].packet.t_ns if start < end else 0
+        return self._entries[end - 1].flow_ns - self._entries[start].flow_ns if start < end else 0
 
     @property
     def oldest_unsynced_ns(self) -> int | None:

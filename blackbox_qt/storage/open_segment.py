@@ -27,7 +27,7 @@ class FinishedSegment:
     path: Path
     name: SegmentName
     stream: StreamInfo
-    reason: str  # full | stopped | paused | stream-changed
+    reason: str  # full | stopped | paused | stream-changed | clock-changed
     frames: int
     bytes: int
     first_t_ns: int
@@ -89,7 +89,10 @@ class OpenSegment:
         self.totals.add(packets, lost)
 
     def _timeline(self, packets: Sequence[Packet], follower: Packet | None) -> tuple[int, list[int]]:
-        """Decode times from the sensor's: each rounded by itself, so nothing drifts; strictly rising, as MP4 wants."""
+        """Decode times from the sensor's: each rounded by itself, so nothing drifts; strictly rising, as MP4 wants.
+
+        Where the sensor's stand still or go back these rise by 1 µs; the true ones are in the record.
+        """
         if self._base_ns is None:
             self._base_ns = packets[0].t_ns
         starts = []

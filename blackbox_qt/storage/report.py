@@ -26,14 +26,24 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A place where pictures are missing.
+    """A place where pictures are missing, or where the camera's clock went back.
 
     Threads: immutable, any.
     """
 
     t_ns: int  # last picture before it, boot clock
-    length_ns: int  # to the next picture
+    length_ns: int  # to the next picture; not above 0 where the clock went back
     frames: int  # numbers the driver gave to pictures that are not here
+
+
+def gap_words(gap: Gap) -> str:
+    """How long and how many, for a line of its own."""
+    if gap.length_ns > 0:
+        return f"gap of {gap.length_ns / 1e9:.3f} s, {gap.frames} frames"
+    back = "two pictures at one time"
+    if gap.length_ns:
+        back = f"the camera's clock went back by {-gap.length_ns / 1e9:.3f} s"
+    return f"{back}, {gap.frames} frames missing" if gap.frames else back
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +91,11 @@ class SegmentReport:
 
     @property
     def duration_s(self) -> float:
-        """From the first to the last picture, s."""
+        """From the first to the last picture, without the leaps of a clock that went back, s."""
         if self.first_t_ns is None or self.last_t_ns is None:
             return 0.0
-        return (self.last_t_ns - self.first_t_ns) / 1e9
+        back = sum(min(0, gap.length_ns) for gap in self.gaps)
+        return max(0, self.last_t_ns - self.first_t_ns - back) / 1e9
 
     def utc_ns(self, t_ns: int) -> int | None:
         """A boot time as UTC, ns since 1970, by the file's best anchor; None without one."""

@@ -133,7 +133,7 @@ class _Look:
     def _compare(self, last: tuple[int, int], seq: int, t_ns: int) -> None:
         missing = max(0, seq - last[0] - 1)
         self._missing += missing
-        if (missing or t_ns - last[1] > _GAP_NS) and len(self._gaps) < _MAX_GAPS:
+        if (missing or not 0 < t_ns - last[1] <= _GAP_NS) and len(self._gaps) < _MAX_GAPS:
             self._gaps.append(Gap(last[1], t_ns - last[1], missing))
 
     def _consider(self, anchor: Anchor) -> None:

@@ -89,6 +89,24 @@ def test_what_is_being_written_is_not_dropped() -> None:
     assert seqs(memory.take(alone=True, flush=False)) == [0]
 
 
+def test_a_clock_that_leaps_ahead_costs_no_frame() -> None:
+    packets = dull(60)
+    packets[20:] = [replace(packet, t_ns=packet.t_ns + 3600 * SECOND) for packet in packets[20:]]
+    memory = PacketMemory(10 * SECOND, FRAGMENT)
+    for i, packet in enumerate(packets):
+        memory.put(packet, i * FRAME_NS)
+    assert memory.lost == {}
+
+
+def test_put_tells_of_every_fragment_while_the_clock_goes_back() -> None:
+    memory = PacketMemory(10 * SECOND, FRAGMENT)
+    packets = [replace(packet, t_ns=SECOND - packet.seq) for packet in dull(20)]
+    for i, packet in enumerate(packets):
+        assert memory.put(packet, i * FRAME_NS)
+        memory.take(alone=False, flush=False)
+    assert memory.waiting == 1
+
+
 def test_a_gop_longer_than_the_memory_waits_for_a_key_frame() -> None:
     memory = filled(dull(700, key_every=650), limit_s=10)
     assert seqs(memory.take(alone=True, flush=False)) == [650]
