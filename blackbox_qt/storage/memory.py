@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from blackbox_qt.core.clock import NS
-from blackbox_qt.core.packet import Packet, StreamInfo
+from blackbox_qt.core.packet import NO_LOSS, Packet, StreamInfo
 
 _CLOCK_CUT_NS = NS  # a camera whose clock goes back again and again gets no more than one segment in this time
 
@@ -39,14 +39,14 @@ class PacketMemory:
     Threads: one at a time (the Recording holds its lock).
     """
 
-    def __init__(self, limit_ns: int, fragment_ns: int) -> None:
+    def __init__(self, limit_ns: int, fragment_ns: int, lost_before: Mapping[str, int] = NO_LOSS) -> None:
         self.limit_ns = limit_ns
         self.fragment_ns = fragment_ns
         self.lost: Counter[str] = Counter()  # all that was ever missing, by cause
         self._entries: list[Entry] = []
         self._taken = 0
         self._synced = 0
-        self._pending: Counter[str] = Counter()  # lost before a packet that has not come yet
+        self._pending: Counter[str] = Counter(lost_before)  # lost before a packet that has not come yet
         self._pending_cut = ""
         self._stream: StreamInfo | None = None
         self._need_key = ""  # why packets are refused until a key frame comes; "" when they are not
@@ -105,6 +105,17 @@ class PacketMemory:
         """The next packet starts a new segment, with a key frame; those refused until then count as `cause`."""
         self._pending_cut = cut
         self._need_key = cause
+
+    def forsake(self) -> None:
+        """Nothing here will be written any more: all that is not durable is lost, and waits to be told."""
+        self._pending = self._missing(self._synced, len(self._entries)) + self._pending
+        self._entries.clear()
+        self._taken = self._synced = 0
+
+    @property
+    def untold(self) -> Mapping[str, int]:
+        """Frames lost before a packet that has not come yet, by cause: no record tells of them."""
+        return dict(self._pending)
 
     def take(self, *, alone: bool, flush: bool) -> list[Entry]:
         """The next fragment's packets, [] when none is complete.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from blackbox_qt.core.clock import NS, Clock
-from blackbox_qt.core.packet import Packet, StreamInfo
+from blackbox_qt.core.packet import NO_LOSS, Packet, StreamInfo
 from blackbox_qt.storage.disk import words_for
 from blackbox_qt.storage.memory import Entry, PacketMemory
 from blackbox_qt.storage.open_segment import FinishedSegment, OpenSegment
@@ -28,7 +28,12 @@ class Recording:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, settings: WriterSettings, on_segment: Callable[[FinishedSegment], None]
+        self,
+        store: Store,
+        clock: Clock,
+        settings: WriterSettings,
+        on_segment: Callable[[FinishedSegment], None],
+        lost_before: Mapping[str, int] = NO_LOSS,
     ) -> None:
         self._store = store
         self._disk = store.disk
@@ -38,7 +43,8 @@ class Recording:
         self._segment_ns = round(settings.segment_s * NS)
         self._fragment_ns = settings.fragment_ms * _MS
         self._lock = threading.Lock()  # never held while calling out
-        self._memory = PacketMemory(round(settings.memory_s * NS), self._fragment_ns)
+        self._memory = PacketMemory(round(settings.memory_s * NS), self._fragment_ns, lost_before)
+        self._dead = False
         self._paused_until: int | None = None
         self._finish_by: int | None = None
         self._segment: OpenSegment | None = None  # from here on: written by step() only
@@ -54,8 +60,8 @@ class Recording:
         """Take a packet; True when a step may be due. Microseconds, whatever the disk does."""
         now = self._clock.boot_ns()
         with self._lock:
-            if self._finish_by is not None or self._is_paused(now):
-                self._memory.refuse(packet, "stopped")
+            if cause := self._refusal(now):
+                self._memory.refuse(packet, cause)
                 return False
             return self._memory.put(packet, now)
 
@@ -78,6 +84,31 @@ class Recording:
             self._finish_by = self._clock.boot_ns() + round(timeout_s * NS)
             self._retry_at = 0
             self._retry_ns = _RETRY_NS
+
+    def _refusal(self, now: int) -> str:
+        """The cause under which a packet that comes now is lost; "" if it is taken in."""
+        if self._is_paused(now):
+            return "stopped"
+        if self._dead:
+            return "disk"
+        return "stopped" if self._finish_by is not None else ""
+
+    def die(self, words: str) -> None:
+        """There will be no more steps, because of an error that is not the disk's. Nothing is kept from now on.
+
+        What is not known to be durable counts as lost, though some of it may be in the file.
+        """
+        self._fault = words
+        self.abandon()
+        with self._lock:
+            self._dead = True
+            self._memory.forsake()
+
+    @property
+    def untold(self) -> Mapping[str, int]:
+        """Frames lost, by cause, that no record on the disk will tell of."""
+        with self._lock:
+            return self._memory.untold
 
     def _is_paused(self, now: int) -> bool:
         if self._paused_until is not None and now >= self._paused_until:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from blackbox_qt.core.clock import Clock
-from blackbox_qt.core.packet import Packet
+from blackbox_qt.core.packet import NO_LOSS, Packet
 from blackbox_qt.core.worker import Worker
 from blackbox_qt.storage.open_segment import FinishedSegment
 from blackbox_qt.storage.recording import Recording
@@ -24,7 +24,9 @@ def _nobody(_: FinishedSegment) -> None:
 class Writer:
     """Records one camera's packets into segments; an outlet of the encoder.
 
-    `on_segment(finished)` is called on the disk thread, `on_crash(error)` on the dying one.
+    `on_segment(finished)` is called on the disk thread, `on_crash(error)` on the dying one. One that has died counts
+    what is put into it and keeps nothing; its successor is given `orphaned()` as `lost_before`, and tells of it in its
+    first record.
 
     Threads: `put` by the encoder's; `start`, `finish` by the owner; everything else any.
     """
@@ -38,10 +40,11 @@ class Writer:
         *,
         on_segment: Callable[[FinishedSegment], None] = _nobody,
         on_crash: Callable[[BaseException], None] | None = None,
+        lost_before: Mapping[str, int] = NO_LOSS,
     ) -> None:
         self.camera = SegmentName(camera, 0, 0).camera  # ValueError now rather than on the disk thread
         self.first_durable = threading.Event()  # set when the first fragment is on the medium
-        self._recording = Recording(store, clock, settings or WriterSettings(), on_segment)
+        self._recording = Recording(store, clock, settings or WriterSettings(), on_segment, lost_before)
         self._wake = threading.Event()
         self._worker = Worker(f"disk-{camera}", self._run, on_crash)
         self._words = ""
@@ -77,7 +80,21 @@ class Writer:
     def status(self) -> WriterStatus:
         return self._recording.status()
 
+    def orphaned(self) -> Mapping[str, int]:
+        """Frames that were lost here and that no record tells of, by cause; to be asked of a Writer that has died.
+
+        Those that were taken in and are not known to be durable, and those put after its death, count as `disk`.
+        """
+        return self._recording.untold
+
     def _run(self) -> None:
+        try:
+            self._record()
+        except BaseException as error:  # the thread reports it; here only nothing must be left open
+            self._recording.die(f"Recording failed: {error}")
+            raise
+
+    def _record(self) -> None:
         while not self._recording.ended:
             wait = self._recording.step()
             self._report()

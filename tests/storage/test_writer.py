@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ class Rig:
     """A Writer with a clock moved by the packets."""
 
     def __init__(self, data: Path, **settings: object) -> None:
+        self.data = data
         self.disk = FaultDisk()
         self.clock = FakeClock()
         self.finished: list[FinishedSegment] = []
@@ -121,6 +122,68 @@ def test_a_fault_is_one_line_in_the_log(rig: Rig, expected_alarms: list[str], ca
     rig.put(dull(60)[30:])
     rig.writer.finish(0.8)
     assert sum("Card error" in line for line in caplog.messages) == 1
+
+
+class Crash(Exception):
+    """What no disk raises."""
+
+
+def crashed_in(op: str, rig: Rig, until: Callable[[Callable[[], object]], None]) -> list[BaseException]:
+    """Record 50 frames, and die at the next `op`."""
+    packets, crashes = dull(50), list[BaseException]()
+
+    def crash(*_: object) -> None:
+        raise Crash("a bug")
+
+    store = Store(rig.disk, rig.data)
+    rig.writer = Writer("front", store, rig.clock, on_segment=rig.finished.append, on_crash=crashes.append)
+    rig.writer.start()
+    rig.put(packets[:40])
+    assert rig.writer.first_durable.wait(WAIT_S)
+    setattr(rig.disk, op, crash)
+    rig.put(packets[40:])
+    until(lambda: crashes)
+    delattr(rig.disk, op)
+    return crashes
+
+
+@pytest.mark.parametrize("op", ["write", "datasync"])
+def test_a_crash_leaves_nothing_open_and_nothing_uncounted(
+    tmp_path: Path, op: str, until: Callable[[Callable[[], object]], None]
+) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    rig = Rig(tmp_path)
+    crashed_in(op, rig, until)
+    assert not {os.path.realpath(f"/proc/self/fd/{fd}") for fd in set(os.listdir("/proc/self/fd")) - before} & {
+        str(path) for path in tmp_path.rglob("*")
+    }
+    rig.put(dull(90)[50:])
+    dead = rig.writer
+    status = dead.status()
+    assert (status.state, status.words, status.queue_packets) == ("fault", "Recording failed: a bug", 0)
+    assert not dead.finish(0.1)
+    rig.put(dull(93)[90:])
+    assert dead.orphaned() == {"disk": 93 - status.frames_durable}
+    assert dead.status().lost == dead.orphaned()
+
+    heir = rig.writer = Writer("front", Store(rig.disk, tmp_path), rig.clock, lost_before=dead.orphaned())
+    heir.start()
+    rig.put(dull(150)[90:])  # the first key frame is 90: told as lost, and recorded by the new one
+    assert heir.finish(WAIT_S)
+    assert heir.status().lost == {}, "each tells of its own"
+    last = check_paths([tmp_path]).segments[-1]
+    assert last.lost == dead.orphaned()
+
+
+def test_packets_in_a_dead_writer_count_for_the_user_while_paused(
+    tmp_path: Path, until: Callable[[Callable[[], object]], None]
+) -> None:
+    rig = Rig(tmp_path)
+    crashed_in("write", rig, until)
+    disk = rig.writer.orphaned()["disk"]
+    rig.writer.pause(60)
+    rig.put(dull(60)[50:])
+    assert rig.writer.orphaned() == {"disk": disk, "stopped": 10}
 
 
 def test_a_name_that_is_no_camera(tmp_path: Path) -> None:
