@@ -223,6 +223,11 @@ class PacketMemory:
         """Video that is not known to be durable, s; by the time it took to come: a camera's clock may leap."""
         return self._span_ns() / NS
 
+    @property
+    def half_full(self) -> bool:
+        """What is not durable takes half of the memory, or will with the next fragment."""
+        return 2 * (self._span_ns() + self.fragment_ns) >= self.limit_ns
+
     def _span_ns(self) -> int:
         """What is being written and what waits, without the hole that dropping makes between the two."""
         split = max(self._taken, self._synced)

@@ -185,8 +185,15 @@ class Recording:
         self._frames += len(taken)
         self._bytes += segment.bytes - before
         self._unsynced_fragments += 1
-        if self._settings.sync_ms == 0 and (opened or self._unsynced_fragments >= _BACKLOG_SYNC):
+        if self._settings.sync_ms == 0 and opened:
             self._sync()
+        if self._unsynced_fragments >= _BACKLOG_SYNC and (self._settings.sync_ms == 0 or self._fills_up()):
+            self._sync()
+
+    def _fills_up(self) -> bool:
+        """Half of the memory is taken: what is written must leave it, whatever interval was asked for."""
+        with self._lock:
+            return self._memory.half_full
 
     def _open(self, stream: StreamInfo) -> OpenSegment:
         place = self._store.place(stream.camera, stream.origin)
@@ -204,7 +211,8 @@ class Recording:
         if self._unsynced_fragments == 0 or self._segment is None:
             return
         interval = self._settings.sync_ms * _MS
-        if interval and self._synced_at is not None and now - self._synced_at < interval:
+        recent = interval and self._synced_at is not None and now - self._synced_at < interval
+        if recent and not self._fills_up():
             return
         self._sync()
 

@@ -377,6 +377,32 @@ def test_a_sync_interval_saves_syncs(tmp_path: Path) -> None:
     assert look(bench.finished[0].path).frames == 301
 
 
+@pytest.mark.parametrize(("sync_ms", "memory_s", "most_syncs"), [(10_000, 10, 14), (3000, 1, 200), (60_000, 10, 14)])
+def test_a_sync_interval_beyond_the_memory_loses_nothing(
+    tmp_path: Path, sync_ms: int, memory_s: float, most_syncs: int
+) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk, sync_ms=sync_ms, memory_s=memory_s)
+    packets = dull(1200)
+    bench.feed(packets)
+    assert bench.recording.status().lost == {}
+    bench.finish()
+    assert bench.recording.status().frames_durable == 1200
+    assert disk.counts["datasync"] <= most_syncs
+
+
+def test_a_stall_with_a_sync_interval_is_caught_up_without_loss(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sync_ms=10_000)
+    packets = dull(600)
+    bench.feed(packets[:30])
+    for packet in packets[30:300]:  # the disk thread is held up for 9 s
+        bench.put(packet)
+    bench.feed(packets[300:])
+    bench.finish()
+    assert bench.recording.status().lost == {}
+    assert frames_on_disk(bench) == times(packets)
+
+
 def test_two_cameras_share_a_start(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     rear = replace(dull(1)[0].stream, camera="rear")
