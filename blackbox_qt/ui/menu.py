@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from blackbox_qt.ui.buttons import HoldButton, TouchButton
 from blackbox_qt.ui.theme import Sizes, Tokens
 
-_STOP = "Hold 2 s to stop recording.\nIt starts again after {:g} min."
+_STOP = "Hold to stop recording.\nIt goes on by itself after {:g} min."
 
 
 class Menu(QFrame):
@@ -24,7 +24,7 @@ class Menu(QFrame):
     def __init__(self, pause_s: float, with_phone: bool, tokens: Tokens, sizes: Sizes, parent: QWidget) -> None:
         super().__init__(parent)
         self.stop = HoldButton(_STOP.format(pause_s / 60), tokens, sizes, self)
-        self.start = TouchButton("Record again now", tokens, sizes, self)
+        self.start = TouchButton("Record again", tokens, sizes, self)
         self.phone = TouchButton("Watch on a phone", tokens, sizes, self)
         self.stop.held.connect(self.stop_asked)
         self.start.clicked.connect(self.start_asked)

@@ -1,13 +1,13 @@
-"""What is written over the pictures: names of insets, PICTURE STOPPED, and faults in words."""
+"""What is written over the pictures: names of insets, NO CAMERA or PICTURE STOPPED, and faults in words."""
 
 from __future__ import annotations
 
 from PySide6.QtWidgets import QWidget
 
 from blackbox_qt.app.status import CameraStatus, Status
+from blackbox_qt.app.words import fault_sentences, picture_title
 from blackbox_qt.ui.cards import Plate
 from blackbox_qt.ui.geometry import Box
-from blackbox_qt.ui.strip_view import fault_sentences, picture_title
 from blackbox_qt.ui.theme import Sizes
 from blackbox_qt.ui.viewport import Viewport
 
@@ -39,7 +39,7 @@ class Plates:
     def _show_title(self, name: str, camera: CameraStatus | None, box: Box) -> None:
         plate = self._titles.get(name) or self._titles.setdefault(name, Plate(self._sizes, self._parent, title=True))
         view = self._viewport
-        title = picture_title(camera, stopped=view.is_stopped(name), seen=view.has_picture(name))
+        title = picture_title(camera, seen=view.has_picture(name)) if view.is_stopped(name) else ""
         plate.say(title, box.width - self._sizes.gap)
         plate.move(box.x + (box.width - plate.width()) // 2, box.y + (box.height - plate.height()) // 2)
 

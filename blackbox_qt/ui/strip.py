@@ -8,7 +8,8 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from blackbox_qt.ui.strip_view import Mood, Shape, StripView
+from blackbox_qt.app.words import Mood, Shape
+from blackbox_qt.ui.strip_view import StripView
 from blackbox_qt.ui.theme import Sizes, Tokens
 
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter

@@ -10,15 +10,24 @@ from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
-from blackbox_qt.app import App, Status
+from blackbox_qt.app import App
 from blackbox_qt.app.camera import Camera
 from blackbox_qt.web import words
 from blackbox_qt.web.access import Access
 from blackbox_qt.web.mjpeg import CONTENT_TYPE, Broadcast, MjpegResponse
-from blackbox_qt.web.models import Failure, Health, RecordingRequest, RecordingWish, Session, SessionRequest
+from blackbox_qt.web.models import (
+    Failure,
+    Health,
+    RecordingRequest,
+    RecordingWish,
+    Session,
+    SessionRequest,
+    StatusAnswer,
+    answer,
+)
 from blackbox_qt.web.stills import NoPicture, Stills
 
-_STATUS = TypeAdapter(Status)
+_STATUS = TypeAdapter(StatusAnswer)
 Answers = dict[int | str, dict[str, Any]]
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _STREAM: Answers = {200: {"content": {CONTENT_TYPE: _BINARY}, "description": "until one side ends"}}
@@ -51,7 +60,7 @@ class Api:
         add("/healthz", self.health, response_model=Health, responses=unwell)
         add("/api/v1/session", self.sign_in, method="POST", response_model=Session)
         add("/api/v1/session", self.sign_out, method="DELETE", response_model=Session)
-        add("/api/v1/status", self.status, response_model=Status)
+        add("/api/v1/status", self.status, response_model=StatusAnswer)
         add("/api/v1/recording", self.record, method="POST", response_model=RecordingWish)
         add("/video_feed", self.first_stream, responses=_STREAM, response_class=Response)
         add("/stream/{camera}.mjpg", self.stream, responses=_STREAM, response_class=Response)
@@ -77,7 +86,7 @@ class Api:
 
     async def status(self) -> Response:
         """How the box is: the same snapshot that the window and the log show."""
-        return Response(_STATUS.dump_json(self._app.status()), media_type="application/json")
+        return Response(_STATUS.dump_json(answer(self._app.status())), media_type="application/json")
 
     async def record(self, asked: RecordingRequest) -> RecordingWish:
         """Stop recording for a time that ends by itself, or start it again now; all cameras."""

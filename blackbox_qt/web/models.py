@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from blackbox_qt.app import Status
+from blackbox_qt.app.words import Strip, strip
 
 
 class _Model(BaseModel):
@@ -27,6 +31,21 @@ class Health(_Model):
     """
 
     recording: bool = Field(description="true while bytes of every camera reach the disk")
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAnswer(Status):
+    """The status, and what the strip makes of it: the page says what the window says.
+
+    Threads: immutable, any.
+    """
+
+    strip: Strip
+
+
+def answer(status: Status) -> StatusAnswer:
+    """Threads: any."""
+    return StatusAnswer(**{field.name: getattr(status, field.name) for field in fields(status)}, strip=strip(status))
 
 
 class SessionRequest(_Model):

@@ -20,6 +20,7 @@ let statusAt = 0; // performance.now() of `status`, ms
 let camera = ""; // the one shown large
 let polling = null;
 let noticeTimer = 0;
+let insetFailed = false;
 
 function signedOut() { location.replace("/sign-in"); }
 
@@ -61,11 +62,11 @@ function show() {
 }
 
 function showStrip() {
-  const [state, title, why, more] = recordingState();
-  $("strip").dataset.state = state;
-  say($("state"), title);
-  say($("why"), why || "");
-  $("clock").textContent = more || clock();
+  const strip = recordingState();
+  $("strip").dataset.state = strip.mood;
+  say($("state"), strip.title);
+  say($("why"), strip.words);
+  $("clock").textContent = clock(strip.mood);
   $("watching").textContent = reachable && status && status.viewers > 0 ? words.watching(status.viewers) : "";
 }
 
@@ -73,26 +74,13 @@ function showStrip() {
 function say(element, text) { if (element.textContent !== text) element.textContent = text; }
 
 function recordingState() {
-  if (!reachable) return ["unknown", words.noConnection, words.noConnectionMore];
-  if (!status) return ["waiting", "…"];
-  if (status.recording === "recording") return ["recording", words.recording];
-  const left = resumesIn();
-  if (status.recording === "paused" && left !== null) {
-    return ["paused", words.notRecording, words.paused, words.goesOn(left)];
-  }
-  return ["fault", words.notRecording, status.words || words.starting];
+  if (!reachable) return { mood: "unknown", title: words.noConnection, words: words.noConnectionMore };
+  return status ? status.strip : { mood: "waiting", title: "…", words: "" };
 }
 
-function resumesIn() {
-  const seconds = status.cameras.map((c) => c.recording.resumes_in_s).filter((s) => s !== null);
-  if (!seconds.length) return null;
-  const left = Math.max(0, Math.ceil(Math.max(...seconds) - (performance.now() - statusAt) / 1000));
-  return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-}
-
-function clock() {
+function clock(mood) {
   if (!status || !reachable) return "";
-  if (status.utc_source === "unsynced") return words.noTime;
+  if (status.utc_source === "unsynced") return mood === "well" ? words.noTime : ""; // an alarm needs the room
   const now = new Date(status.utc_ns / 1e6 + performance.now() - statusAt);
   return now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
@@ -107,7 +95,14 @@ function showFaults() {
 }
 
 function troubles(c) {
-  return c.words || c.stream.words || (c.state === "stopped" ? words.noPicture(c.name) : "");
+  return c.words || c.stream.words || (c.frames === 0 ? words.why : "");
+}
+
+// What stands across a picture that is not live; `seen`: one of this camera has been shown here. As in app/words.py.
+function pictureTitle(c, seen) {
+  if (c && c.frames === 0) return words.noCamera;
+  if (!seen && reachable && (!c || c.state === "live")) return words.starting;
+  return words.pictureStopped;
 }
 
 // ---- the picture
@@ -123,6 +118,7 @@ function chooseCamera() {
     $("inset").setAttribute("aria-label", words.swap(other));
     $("inset-name").textContent = words.still(other);
     $("inset-picture").removeAttribute("src");
+    insetFailed = false;
   }
 }
 
@@ -146,7 +142,7 @@ async function refreshInset() {
   if (other && !document.hidden) {
     const answer = await fetch(`/snapshot/${other}.jpg?quality=40`, { signal: AbortSignal.timeout(INSET_LIMIT_MS) }).catch(() => null);
     const image = $("inset-picture");
-    $("inset").classList.toggle("old", !answer || !answer.ok);
+    insetFailed = !answer || !answer.ok;
     if (answer && answer.ok && other === $("inset").dataset.camera) {
       const before = image.src;
       image.src = URL.createObjectURL(await answer.blob());
@@ -157,15 +153,23 @@ async function refreshInset() {
   setTimeout(refreshInset, INSET_MS);
 }
 
+function lookAtInset() {
+  const other = status && status.cameras.find((c) => c.name === $("inset").dataset.camera);
+  const seen = $("inset-picture").hasAttribute("src");
+  const old = !reachable || Boolean(other) && (insetFailed || other.state !== "live");
+  $("inset").classList.toggle("old", old);
+  say($("inset-title"), old ? pictureTitle(other, seen) : "");
+}
+
 function look() {
+  lookAtInset();
   const mine = status && status.cameras.find((c) => c.name === camera);
   const old = !reachable || picture.stale;
   const first = picture.paintedAt === -Infinity;
   const wrong = !reachable ? words.noConnectionWhy : mine ? troubles(mine) : "";
   $("veil").hidden = !old;
   if (!old) return;
-  const title = first && !wrong ? words.startingTitle : words.stoppedTitle;
-  say($("veil-title"), title);
+  say($("veil-title"), pictureTitle(mine, !first));
   say($("veil-words"), wrong);
 }
 

@@ -28,6 +28,7 @@ from tests.fakes import HandClock
 from tests.ui.helpers import CAMERA, WELL, HandCamera, camera_status, rgb_of, spin
 
 ADDRESS = "http://192.168.4.1:8080/#key=Zk3v9QmX2rT7bW5yN8dLpAZk3v9QmX2rT7bW5yN8dLpA"
+NEVER_CAME = replace(camera_status("rear", words="no camera (cable?)"), state="fault", frames=0)
 PANELS = [(800, 480, 133.0), (1280, 720, 209.0), (1280, 800, 149.0), (720, 1280, 209.0)]
 
 
@@ -110,12 +111,12 @@ def test_faults_are_said_in_words_and_an_old_picture_is_marked(opened: Open) -> 
     window = opened(app)
     app.cameras["front"].grey(app.clock.now_ns)
     spin(lambda: window.viewport.report()["front"].shown)
-    app.now = replace(app.now, cameras=(CAMERA, camera_status("rear", words="no camera (cable?)")))
+    app.now = replace(app.now, cameras=(CAMERA, NEVER_CAME))
     app.clock.advance(0.5)
     window._poll()
     plates = window.plates
     assert plates._titles["front"].text() == "PICTURE STOPPED"
-    assert plates._titles["rear"].text() == "NO PICTURE"
+    assert plates._titles["rear"].text() == "NO CAMERA"
     assert plates._sentences.text() == "REAR: no camera (cable?)"
     app.cameras["front"].grey(app.clock.now_ns)
     spin(lambda: plates._titles["front"].isHidden())

@@ -28,7 +28,8 @@ def own(tmp_path: Path) -> Iterator[Box]:
 
 def test_the_status_is_the_app_s_own(box: Box) -> None:
     status = box.owner().ask("/api/v1/status").json
-    assert set(status) == set(Status.__dataclass_fields__)
+    assert set(status) == {*Status.__dataclass_fields__, "strip"}
+    assert status["strip"] == {"mood": "well", "shape": "dot", "title": "REC", "words": ""}
     assert status["recording"] == "recording"
     camera = status["cameras"][0]
     assert (camera["name"], camera["width"], camera["state"]) == ("front", 320, "live")
@@ -43,7 +44,7 @@ def test_health_says_whether_it_records_and_no_more(box: Box) -> None:
 
 
 def test_recording_stops_for_a_time_and_goes_on_by_itself(own: Box, until: Until, expected_alarms: list[str]) -> None:
-    expected_alarms += ["stopped by the user", "frames lost so far"]
+    expected_alarms += ["stopped by the user"]
     owner = own.owner()
     assert owner.ask("/api/v1/recording", "POST", {"recording": False, "minutes": 0.01}).json == {
         "recording": False, "resumes_in_s": 0.6,
@@ -56,7 +57,7 @@ def test_recording_stops_for_a_time_and_goes_on_by_itself(own: Box, until: Until
 def test_a_pause_without_minutes_takes_the_configured_ones_and_can_be_ended(
     own: Box, until: Until, expected_alarms: list[str]
 ) -> None:
-    expected_alarms += ["stopped by the user", "frames lost so far"]
+    expected_alarms += ["stopped by the user"]
     owner = own.owner()
     assert owner.ask("/api/v1/recording", "POST", {"recording": False}).json["resumes_in_s"] == 600
     until(lambda: owner.ask("/api/v1/status").json["recording"] == "paused")
@@ -132,7 +133,7 @@ def test_the_schema_lists_every_route_for_programs(box: Box) -> None:
     assert listed == {(path, method) for path, rules in RULES.items() if path not in pages for method in rules}
     status = schema["paths"]["/api/v1/status"]["get"]
     assert status["responses"]["200"]["content"]["application/json"]["schema"] == {
-        "$ref": "#/components/schemas/Status"
+        "$ref": "#/components/schemas/StatusAnswer"
     }
     assert status["security"] == [{"bearer": []}, {"basic": []}]
     assert schema["paths"]["/healthz"]["get"]["security"] == []

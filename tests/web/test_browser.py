@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_the_invitation_opens_the_page_and_the_picture_moves(phone: Any, box: Bo
     seen = set()
     until(lambda: seen.add(tuple(phone.execute_script(PICTURE))) or len(seen) > 5)
     assert {width for width, _ in seen} == {320}
-    assert phone.execute_script("return document.getElementById('strip').dataset.state") == "recording"
+    assert phone.execute_script("return document.getElementById('strip').dataset.state") == "well"
     until(lambda: text(phone, "watching") == "1 watching")
     assert box.app.cameras["front"].jpeg.watchers == 1
     assert complaints(phone) == []
@@ -114,6 +115,33 @@ def test_a_picture_that_stops_says_so_at_once(
     assert text(phone, "veil-title") == "PICTURE STOPPED"
     monkeypatch.undo()
     until(lambda: hidden(phone, "veil"))
+
+
+def test_the_page_says_what_the_window_says(
+    phone: Any, box: Box, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Camera that never came, pause, slow card: the words are app.words'."""
+    well = box.app.status()
+    (camera,) = well.cameras
+    until(lambda: hidden(phone, "veil"))
+
+    def say(**changes: Any) -> None:
+        seen = replace(camera, **{k: v for k, v in changes.items() if k in ("frames", "state", "words")})
+        recording = replace(camera.recording, **changes.get("recording", {}))
+        now = replace(well, recording=recording.state, cameras=(replace(seen, recording=recording),))
+        monkeypatch.setattr(box.app, "status", lambda: now)
+
+    say(recording={"state": "paused", "resumes_in_s": 530.0})
+    until(lambda: text(phone, "state") == "RECORDING PAUSED")
+    assert text(phone, "why") == "goes on by itself in 9 min"
+    say(recording={"late": True, "unsynced_s": 3.0})
+    until(lambda: text(phone, "state") == "CARD SLOW")
+    monkeypatch.setattr(box.app.cameras["front"].hub, "publish", lambda frame: frame.close())
+    say(frames=0, state="fault", words="no camera (cable?)")
+    until(lambda: text(phone, "veil-title") == "NO CAMERA")
+    assert text(phone, "veil-words") == "no camera (cable?)"
+    monkeypatch.undo()
+    until(lambda: hidden(phone, "veil") and text(phone, "state") == "REC")
 
 
 def test_recording_is_stopped_by_a_hold_and_started_by_a_tap(
