@@ -128,14 +128,14 @@ class Disk:
 
     def write_small(self, path: Path, data: bytes) -> None:
         """Put a small file in place of the old one: after a crash the old or the new one is there, whole."""
-        temporary = path.with_name(path.name + ".tmp")
-        fd = self.replace(temporary)
+        new = temporary(path)
+        fd = self.replace(new)
         try:
             self.write(fd, [data])
             self.datasync(fd)
         finally:
             self.close(fd)
-        self.rename(temporary, path)
+        self.rename(new, path)
         self.sync_dir(path.parent)
 
     def probe(self, folder: Path) -> None:
@@ -145,6 +145,11 @@ class Disk:
         self.close(fd)
         with contextlib.suppress(FileNotFoundError):
             self.unlink(path)
+
+
+def temporary(path: Path) -> Path:
+    """Where `write_small` prepares the file; found there after a crash or an error only."""
+    return path.with_name(path.name + ".tmp")
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

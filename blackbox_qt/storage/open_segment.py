@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,12 @@ from pathlib import Path
 from blackbox_qt.core.clock import Clock
 from blackbox_qt.core.packet import Packet, StreamInfo
 from blackbox_qt.storage import fmp4, record
-from blackbox_qt.storage.disk import Disk
+from blackbox_qt.storage.disk import Disk, temporary
 from blackbox_qt.storage.memory import Entry, total_lost
 from blackbox_qt.storage.record import Body, Link, Totals
 from blackbox_qt.storage.segment import Place, SegmentName, write_sidecar
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class OpenSegment:
         self._disk = disk
         self._clock = clock
         self._fd: int | None = None
+        self._made = False  # the name is ours
         self._digest = place.link.digest
         self._index: list[fmp4.IndexEntry] = []
         self._base_ns: int | None = None
@@ -67,6 +71,7 @@ class OpenSegment:
         self._disk.mkdir(self.place.root)
         self._disk.mkdir(self.place.folder)
         self._fd = self._disk.create(self.path)
+        self._made = True
         write_sidecar(self._disk, self.place.folder, self.place.name, "open")
         name = self.place.name
         body = record.head(self.stream, name.boot, name.seq, software, self.place.link, self._clock.anchor())
@@ -141,6 +146,22 @@ class OpenSegment:
         first, last = self.totals.first.t_ns, self.totals.last.t_ns
         frames = self.totals.frames
         return FinishedSegment(final, self.place.name, self.stream, reason, frames, self.bytes, first, last)
+
+    def discard(self) -> None:
+        """Abandon it and, when nothing of it is durable, take its names away: all that was in it is written again."""
+        self.abandon()
+        if self.durable is None and self._made:
+            sidecar = self.place.folder / self.place.name.sidecar
+            for path in (self.path, sidecar, temporary(sidecar)):
+                self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        try:
+            self._disk.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:  # a full or broken disk has been reported; this is only tidiness
+            log.debug("%s is left: %s", path, error)
 
     def abandon(self) -> None:
         """Let go of the descriptor without trusting it; the `.part` stays as it is."""

@@ -261,15 +261,21 @@ class Recording:
         self._fault = words_for(error, self._store.data)
         self._retry_at = now + self._retry_ns
         self._retry_ns = min(2 * self._retry_ns, _RETRY_MAX_NS)
-        self.abandon()
+        self.abandon(discard=self._finish_by is None)  # at the end it may be the last that is left of these pictures
 
-    def abandon(self) -> None:
-        """Leave the open file as it is; what is not durable is written again if there is another step."""
+    def abandon(self, *, discard: bool = False) -> None:
+        """Leave the open file; what is not durable is written again if there is another step.
+
+        discard: a file of which nothing is durable is removed.
+        """
         self._unsynced_fragments = 0
         if self._segment is not None:
             if self._segment.ended:  # only its final name is missing: nothing of it need be written again
                 self._note_durable()
-            self._segment.abandon()
+            if discard:
+                self._segment.discard()
+            else:
+                self._segment.abandon()
             self._segment = None
         with self._lock:
             self._memory.restart()

@@ -166,6 +166,10 @@ class FaultDisk(Disk):
         self._op("rename", new)
         super().rename(old, new)
 
+    def unlink(self, path: Path) -> None:
+        self._op("unlink", path)
+        super().unlink(path)
+
     def mkdir(self, path: Path) -> bool:
         self._op("mkdir", path)
         return super().mkdir(path)

@@ -12,6 +12,7 @@ import pytest
 from blackbox_qt.core.packet import Packet
 from blackbox_qt.storage.check import check_paths
 from blackbox_qt.storage.check_text import lines
+from blackbox_qt.storage.open_segment import OpenSegment
 from blackbox_qt.storage.report import SegmentReport
 from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.storage.verify import verify
@@ -263,6 +264,47 @@ def test_a_full_disk_says_so_and_heals_when_there_is_room(tmp_path: Path) -> Non
     bench.finish()
     assert frames_on_disk(bench) == times(packets)
     assert check_paths([tmp_path]).ok
+
+
+@pytest.mark.parametrize("op", ["write", "datasync", "replace", "rename", "sync_dir"])
+def test_a_disk_that_takes_nothing_is_not_littered(tmp_path: Path, op: str) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    packets = dull(600)
+    bench.feed(packets[:45])
+    before = sorted(tmp_path.rglob("*"))
+    disk.fail("write")  # so that a new segment is needed
+    disk.fail(op, times=10**6)
+    bench.feed(packets[45:500])
+    assert bench.recording.status().state == "fault"
+    assert set(tmp_path.rglob("*")) <= set(before)
+    disk.faults.clear()
+    bench.clock.advance(5)
+    bench.feed(packets[500:])
+    bench.finish()
+    assert check_paths([tmp_path]).ok
+    assert [path.suffix for path in bench.files()] == [".part", ".mp4"]
+
+
+def test_a_full_disk_that_refuses_to_delete_says_no_more_than_that_it_is_full(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    bench.feed(dull(45))
+    disk.room = 0
+    disk.fail("unlink", times=10**6)
+    bench.feed(dull(300)[45:])
+    assert bench.recording.status().words.startswith("Disk full")
+
+
+def test_a_name_of_somebody_else_is_not_removed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    place = bench.store.place("front", "camera")
+    segment = OpenSegment(bench.disk, place, dull(1)[0].stream, bench.clock)
+    segment.path.write_bytes(b"somebody's")
+    with pytest.raises(FileExistsError):
+        segment.open("")
+    segment.discard()
+    assert segment.path.read_bytes() == b"somebody's"
 
 
 def test_a_fault_that_lasts_keeps_the_newest_ten_seconds(tmp_path: Path) -> None:
