@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blackbox_qt.storage.disk import Disk, StorageError, words_for
+from blackbox_qt.storage.numbering import next_number
 from blackbox_qt.storage.record import Link
 
 PART = ".part"
 _CAMERA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _STEM = re.compile(rf"({_CAMERA.pattern})-(\d{{6,9}})-(\d{{5,9}})")
+# The highest start among the names present: of folders, and of files that were moved up.
 _BOOT = re.compile(r"(?:.*-)?(\d{6,9})(?:-\d{5,9}\..*)?")
 _COUNTER = "boots"
 
@@ -123,28 +125,12 @@ class Store:
     def _start(self, root: Path) -> int:
         """Count this start before anything is named after it."""
         self.disk.mkdir(root)
-        boot = max(_counted(self.disk, root), _highest(self.disk, root)) + 1
-        self.disk.write_small(root / _COUNTER, b"%d\n" % boot)
+        boot = next_number(self.disk, root, _COUNTER, _BOOT)
         self.disk.mkdir(root / f"{boot:06d}")
         self.disk.sync_dir(root)
         self.disk.sync_dir(self.data)
         self._boots[root] = boot
         return boot
-
-
-def _counted(disk: Disk, root: Path) -> int:
-    """The counter's file; 0 when it is lost or not a number."""
-    try:
-        text = disk.read_small(root / _COUNTER, 32).strip()
-    except FileNotFoundError:
-        return 0
-    return int(text) if text.isdigit() and len(text) <= 9 else 0
-
-
-def _highest(disk: Disk, root: Path) -> int:
-    """The highest start among the names present, of folders and of files that were moved up."""
-    found = (_BOOT.fullmatch(entry.name) for entry in disk.list(root))
-    return max((int(match[1]) for match in found if match), default=0)
 
 
 def _reason(error: OSError, data: Path) -> str:

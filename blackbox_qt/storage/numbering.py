@@ -1,0 +1,37 @@
+"""A number for a name that is never given again: a counter's file, and never below the names that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from blackbox_qt.storage.disk import Disk
+
+_DIGITS = 9
+
+
+def next_number(disk: Disk, folder: Path, counter: str, names: re.Pattern[str]) -> int:
+    """Count one up, durably, before anything is named after it; OSError when the disk refuses.
+
+    counter: the file in `folder` that holds the last number given; lost or broken, it is made again. names: matches the
+    whole of every name in `folder` that bears a number, the number in its group 1.
+
+    Threads: one at a time for a folder; blocks on the disk.
+    """
+    number = max(_counted(disk, folder / counter), _highest(disk, folder, names)) + 1
+    disk.write_small(folder / counter, b"%d\n" % number)
+    return number
+
+
+def _counted(disk: Disk, path: Path) -> int:
+    """0 when the file is lost or holds no number."""
+    try:
+        text = disk.read_small(path, 32).strip()
+    except FileNotFoundError:
+        return 0
+    return int(text) if text.isdigit() and len(text) <= _DIGITS else 0
+
+
+def _highest(disk: Disk, folder: Path, names: re.Pattern[str]) -> int:
+    found = (names.fullmatch(entry.name) for entry in disk.list(folder))
+    return max((int(match[1]) for match in found if match), default=0)
