@@ -1,11 +1,11 @@
-"""Words over the picture, each on its own plate, and the card that invites a phone."""
+"""Words over the picture, each on its own plate, the card that invites a phone, the question before the end."""
 
 from __future__ import annotations
 
 import segno
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPixmap
-from PySide6.QtWidgets import QFrame, QLabel, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from blackbox_qt.ui.buttons import TouchButton
 from blackbox_qt.ui.strip import broken
@@ -68,6 +68,40 @@ def qr_pixmap(text: str, side: int) -> QPixmap:
                 painter.fillRect(x * scale, y * scale, scale, scale, Qt.GlobalColor.black)
     painter.end()
     return pixmap
+
+
+class CloseQuestion(QDialog):
+    """Asks before the window ends the recording. To be opened with `open()`; `accepted` means to stop and close.
+
+    Threads: the GUI's.
+    """
+
+    def __init__(self, tokens: Tokens, sizes: Sizes, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Blackbox Qt")
+        self.keep = TouchButton("Keep recording", tokens, sizes, self)
+        self.stop = TouchButton("Stop and close", tokens, sizes, self)
+        self.keep.clicked.connect(self.reject)
+        self.stop.clicked.connect(self.accept)
+        title, words = (
+            QLabel("Stop recording and close?", self),
+            QLabel("Without this window nothing is recorded.", self),
+        )
+        title.setFont(sizes.title_font)
+        words.setFont(sizes.body_font)
+        buttons = QHBoxLayout()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(*[3 * sizes.gap] * 4)
+        buttons.setSpacing(2 * sizes.gap)
+        column.setSpacing(2 * sizes.gap)
+        for button in (self.keep, self.stop):
+            button.setFixedHeight(sizes.target)
+            button.setMinimumWidth(button.sizeHint().width())
+            buttons.addWidget(button)
+        for part in (title, words):
+            column.addWidget(part)
+        column.addLayout(buttons)
+        self.setStyleSheet(f"QDialog {{ background: {tokens.background}; }} QLabel {{ color: {tokens.ink}; }}")
 
 
 class PhoneCard(QFrame):

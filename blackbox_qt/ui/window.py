@@ -14,7 +14,7 @@ from blackbox_qt.app.status import Status
 from blackbox_qt.config import Config
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.ui.buttons import TouchButton, camera_icon, menu_icon
-from blackbox_qt.ui.cards import PhoneCard
+from blackbox_qt.ui.cards import CloseQuestion, PhoneCard
 from blackbox_qt.ui.errands import Errands
 from blackbox_qt.ui.geometry import Margins
 from blackbox_qt.ui.menu import Menu
@@ -58,6 +58,7 @@ class Window(QWidget):
         self.menu_button = TouchButton("Menu", tokens, self._sizes, self, icon=menu_icon)
         self.menu = Menu(self._pause_s, bool(address), tokens, self._sizes, self)
         self.phone_card = PhoneCard(address, tokens, self._sizes, self)  # never opened without an address
+        self.question = CloseQuestion(tokens, self._sizes, self)
         self._disk = Disk()
         self._errands = Errands("snapshot")
         self._snapshot: asyncio.Task[None] | None = None
@@ -79,13 +80,13 @@ class Window(QWidget):
         self.menu.stop_asked.connect(self._stop_recording)
         self.menu.start_asked.connect(self._start_recording)
         self.menu.phone_asked.connect(self._open_phone)
+        self.question.accepted.connect(self.closed)
         self._note_over.timeout.connect(lambda: self.note(""))
         self._look.timeout.connect(self._poll)
         for keys, act in (
             ("F11", self._toggle_full_screen),
             ("Esc", self._leave),
             ("S", self.snapshot),
-            ("Q", self.close),
             ("Ctrl+Q", self.close),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(act)
@@ -181,6 +182,7 @@ class Window(QWidget):
             await asyncio.gather(self._snapshot, return_exceptions=True)
         self.viewport.changed.disconnect(self._see)
         self.viewport.shut()
+        self.question.hide()
         self.hide()
         stuck = self._errands.close(_SHUT_WITHIN_S)
         if stuck:
@@ -228,5 +230,10 @@ class Window(QWidget):
         self.phone_card.hide()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        """The window takes the recorder along, so a key or a tap on × asks first; a signal does not come by here."""
+        if any(c.recording.state in ("recording", "paused") for c in self._app.status().cameras):
+            event.ignore()
+            self.question.open()
+            return
         event.accept()
         self.closed.emit()

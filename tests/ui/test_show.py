@@ -129,8 +129,11 @@ def test_closing_the_window_ends_it(qt: Any, config: Config, ending: HandEnding,
     def steps() -> Iterator[Any]:
         yield the_window
         the_window().close()
+        yield the_window().question.isVisible
+        the_window().question.stop.click()
 
     with App(config) as app:
+        assert app.wait_first_durable(10)
         timer = during(qt, steps())
         assert show(app, config, "", ending) == 0
         timer.stop()

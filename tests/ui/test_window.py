@@ -217,7 +217,36 @@ def test_keys(opened: Open) -> None:
     QTest.keyClick(window, Qt.Key.Key_Escape)
     assert not window.isFullScreen()
     QTest.keyClick(window, Qt.Key.Key_Q)
-    assert closed
+    assert not closed
+    assert window.question.isHidden(), "no single key ends anything"
+
+
+def test_closing_asks_while_it_records(opened: Open) -> None:
+    app = FakeApp("front")
+    window = opened(app)
+    closed: list[bool] = []
+    window.closed.connect(lambda: closed.append(True))
+    window.activateWindow()
+    spin(window.isActiveWindow)
+    QTest.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    spin(window.question.isVisible)
+    QTest.mouseClick(window.question.keep, Qt.MouseButton.LeftButton)
+    assert window.question.isHidden()
+    assert window.isVisible()
+    assert not closed
+    window.close()
+    QTest.mouseClick(window.question.stop, Qt.MouseButton.LeftButton)
+    assert closed == [True]
+
+
+def test_closing_does_not_ask_when_nothing_is_recorded(opened: Open) -> None:
+    app = FakeApp("front")
+    app.now = replace(WELL, recording="fault", cameras=(camera_status(state="fault", words="no card"),))
+    window = opened(app)
+    closed: list[bool] = []
+    window.closed.connect(lambda: closed.append(True))
+    window.close()
+    assert closed == [True]
 
 
 def test_a_still_on_a_stalled_card_does_not_hold_up_the_end(
