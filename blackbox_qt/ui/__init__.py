@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,20 +11,25 @@ if TYPE_CHECKING:
     from blackbox_qt.ui.loop import Ending
 
 
+Invitation = Callable[[], str] | str
+
+
 class WindowError(Exception):
     """The window cannot open; the text is one sentence for a person. The recorder goes on without it."""
 
 
-def show(app: App, config: Config, address: str, ending: Ending) -> int:
+def show(app: App, config: Config, invitation: Invitation, ending: Ending) -> int:
     """Show the window until it is closed or `ending` is requested; the exit code, 0.
 
-    `address` is the invitation for a phone, an URL with its key, or "" without a page. Raises WindowError when Qt or
-    OpenGL cannot start here. Leaves nothing behind: no widget, thread, frame or descriptor.
+    `invitation` is for a phone: an URL with its key, or what tells it when it is to be shown, or "" without a page.
+    Raises WindowError, and nothing else, when the window cannot open or go on. Leaves nothing behind: no widget,
+    thread, frame or descriptor.
 
     Threads: the main one.
     """
     try:  # here, because the import is heavy and the recorder starts first
         from blackbox_qt.ui.loop import run
+
     except ImportError as error:
         raise WindowError(f"the window cannot open: {error}") from error
-    return run(app, config, address, ending)
+    return run(app, config, invitation, ending)

@@ -105,20 +105,19 @@ class CloseQuestion(QDialog):
 
 
 class PhoneCard(QFrame):
-    """How to watch on a phone: the address as QR code and in letters.
+    """How to watch on a phone: the address as QR code and in letters; none until `invite`.
 
     Threads: the GUI's.
     """
 
-    def __init__(self, address: str, tokens: Tokens, sizes: Sizes, parent: QWidget) -> None:
+    def __init__(self, tokens: Tokens, sizes: Sizes, parent: QWidget) -> None:
         super().__init__(parent)
-        self._address, self._sizes = address, sizes
+        self._address, self._sizes = "", sizes
         self.code = QLabel(self)
         self.code.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._title = self._label("Watch on a phone", sizes.title_font)
         self._title.setAlignment(Qt.AlignmentFlag.AlignVCenter)
-        self._words = self._label(_INVITATION.format(breakable(address)), sizes.body_font)
-        self._words.setAccessibleName(_INVITATION.format(address))
+        self._words = self._label("", sizes.body_font)
         self.done = TouchButton("Close", tokens, sizes, self)
         self.done.clicked.connect(self.hide)
         self.setObjectName("card")
@@ -127,6 +126,13 @@ class PhoneCard(QFrame):
             f"#card QLabel {{ color: {tokens.ink}; }}"
         )
         self.hide()
+
+    def invite(self, address: str) -> None:
+        """Show this address, which may have changed since: a car's Wi-Fi comes up after the window."""
+        self._address = address
+        self._words.setText(_INVITATION.format(breakable(address)))
+        self._words.setAccessibleName(_INVITATION.format(address))
+        self.fit(self.width(), self.height())
 
     def fit(self, width: int, height: int) -> None:
         """Fill so many pixels: code beside words, or above them when upright."""

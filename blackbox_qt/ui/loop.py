@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 
 from blackbox_qt.app import App
 from blackbox_qt.config import Config
-from blackbox_qt.ui import WindowError
+from blackbox_qt.ui import Invitation, WindowError
 from blackbox_qt.ui.display import check_gl, display
 from blackbox_qt.ui.window import Window
 
@@ -39,7 +39,7 @@ class Ending(Protocol):
         ...
 
 
-def run(app: App, config: Config, address: str, ending: Ending) -> int:
+def run(app: App, config: Config, invitation: Invitation, ending: Ending) -> int:
     """See `blackbox_qt.ui.show`.
 
     Threads: the main one.
@@ -47,16 +47,16 @@ def run(app: App, config: Config, address: str, ending: Ending) -> int:
     with _messages_logged(), display(), _application() as qt:
         check_gl()
         with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(qt)) as runner:
-            runner.run(_shown(app, config, address, ending))
+            runner.run(_shown(app, config, invitation, ending))
         qt.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     return 0
 
 
-async def _shown(app: App, config: Config, address: str, ending: Ending) -> None:
+async def _shown(app: App, config: Config, invitation: Invitation, ending: Ending) -> None:
     """Until the window is closed, the end is asked for, or OpenGL fails (WindowError)."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
-    window = Window(app, config, address)
+    window = Window(app, config, invitation)
     try:
         window.closed.connect(over.set)
         loop.add_reader(ending.fileno(), lambda: over.set() if ending.drained() else None)

@@ -13,6 +13,7 @@ from blackbox_qt.app import App
 from blackbox_qt.app.status import Status
 from blackbox_qt.config import Config
 from blackbox_qt.storage.disk import Disk
+from blackbox_qt.ui import Invitation
 from blackbox_qt.ui.buttons import TouchButton, camera_icon, menu_icon
 from blackbox_qt.ui.cards import CloseQuestion, PhoneCard
 from blackbox_qt.ui.errands import Errands
@@ -37,17 +38,18 @@ _MIRRORED = "rear"
 class Window(QWidget):
     """Looks at the App; decides nothing about recording by itself.
 
-    `address` is what a phone is invited with, "" for no page.
+    `invitation` is the address for a phone, or tells it whenever it is shown; "" for no page.
 
     Threads: the GUI's, under a running asyncio loop.
     """
 
     closed = Signal()
 
-    def __init__(self, app: App, config: Config, address: str) -> None:
+    def __init__(self, app: App, config: Config, invitation: Invitation) -> None:
         super().__init__()
         self.failure = ""  # why there can be no pictures here
         self._app = app
+        self._invitation = invitation
         self._pause_s = config.web.pause_minutes * 60
         self._sizes = Sizes.of(self.screen(), config.window.dpi)
         tokens = Tokens.load(night=config.window.night)
@@ -56,8 +58,8 @@ class Window(QWidget):
         self.strip = Strip(self._sizes, self)
         self.snapshot_button = TouchButton("Snapshot (S)", tokens, self._sizes, self, icon=camera_icon)
         self.menu_button = TouchButton("Menu", tokens, self._sizes, self, icon=menu_icon)
-        self.menu = Menu(self._pause_s, bool(address), tokens, self._sizes, self)
-        self.phone_card = PhoneCard(address, tokens, self._sizes, self)  # never opened without an address
+        self.menu = Menu(self._pause_s, bool(invitation), tokens, self._sizes, self)
+        self.phone_card = PhoneCard(tokens, self._sizes, self)  # never opened without an address
         self.question = CloseQuestion(tokens, self._sizes, self)
         self._disk = Disk()
         self._errands = Errands("snapshot")
@@ -154,6 +156,7 @@ class Window(QWidget):
 
     def _open_phone(self) -> None:
         self.menu.hide()
+        self.phone_card.invite(self._invitation if isinstance(self._invitation, str) else self._invitation())
         self.phone_card.show()
         self.phone_card.raise_()
 

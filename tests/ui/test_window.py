@@ -58,7 +58,7 @@ Open = Callable[..., Window]
 def opened(qt: Any) -> Iterator[Open]:
     made: list[Window] = []
 
-    def open_(app: FakeApp, *settings: str, address: str = ADDRESS) -> Window:
+    def open_(app: FakeApp, *settings: str, address: Any = ADDRESS) -> Window:
         config: Config = load(None, settings)
         window = Window(app, config, address)  # type: ignore[arg-type]
         made.append(window)
@@ -173,6 +173,17 @@ def test_a_phone_reads_the_code(opened: Open) -> None:
     assert cv2.QRCodeDetector().detectAndDecode(seen)[0] == ADDRESS
     QTest.mouseClick(window.phone_card.done, Qt.MouseButton.LeftButton)
     assert window.phone_card.isHidden()
+
+
+def test_the_code_is_made_when_it_is_shown(opened: Open) -> None:
+    """The car's Wi-Fi comes up after the window."""
+    now = ["http://127.0.0.1:8080/#key=a"]
+    window = opened(FakeApp("front"), address=lambda: now[0])
+    now[0] = ADDRESS
+    window._open_phone()
+    seen = rgb_of(window.phone_card.code.grab().toImage())
+    assert cv2.QRCodeDetector().detectAndDecode(seen)[0] == ADDRESS
+    assert ADDRESS in window.phone_card._words.text().replace("\u200b", "")
 
 
 def test_a_code_is_never_smaller_than_a_pixel_per_module(qt: Any) -> None:
