@@ -91,8 +91,15 @@ class Disk:
             entries = [Entry(e.name, e.is_dir(follow_symlinks=False), e.is_file()) for e in found]
         return tuple(sorted(entries, key=lambda entry: entry.name))
 
+    def exists(self, path: Path) -> bool:
+        return os.path.lexists(path)
+
     def is_dir(self, path: Path) -> bool:
         return path.is_dir()
+
+    def device(self, path: Path) -> int:
+        """Which file system a path is on: a number that holds until it is unmounted."""
+        return os.stat(path).st_dev
 
     def space(self, path: Path) -> tuple[int, int]:
         """(free for an ordinary user, size of the file system), bytes."""
@@ -165,4 +172,6 @@ def words_for(error: OSError, place: Path) -> str:
         return f"No permission to write in {place}"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return f"Data folder is gone: {place}"
+    if error.errno == errno.ENODEV:
+        return f"Card missing: nothing is mounted at {place} any more"
     return f"Card error: {error.strerror or error} on {place}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +68,19 @@ class OpenSegment:
     def path(self) -> Path:
         return self.place.folder / self.place.name.part
 
+    @property
+    def final(self) -> Path:
+        return self.place.folder / self.place.name.final
+
     def open(self, software: str) -> None:
-        """Make the file and its sidecar, both names durable, and write the opening boxes (not synced)."""
+        """Make the file and its sidecar, both names durable, and write the opening boxes (not synced).
+
+        FileExistsError when the name is taken, finished or not.
+        """
         self._disk.mkdir(self.place.root)
         self._disk.mkdir(self.place.folder)
+        if self._disk.exists(self.final):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final))
         self._fd = self._disk.create(self.path)
         self._made = True
         write_sidecar(self._disk, self.place.folder, self.place.name, "open")
@@ -140,12 +151,11 @@ class OpenSegment:
         self.ended = True
         fd, self._fd = self._fd, None
         self._disk.close(fd)
-        final = self.place.folder / self.place.name.final
-        self._disk.rename(self.path, final)
+        self._disk.rename(self.path, self.final)
         write_sidecar(self._disk, self.place.folder, self.place.name, "finished")  # syncs the directory: both names
         first, last = self.totals.first.t_ns, self.totals.last.t_ns
         frames = self.totals.frames
-        return FinishedSegment(final, self.place.name, self.stream, reason, frames, self.bytes, first, last)
+        return FinishedSegment(self.final, self.place.name, self.stream, reason, frames, self.bytes, first, last)
 
     def discard(self) -> None:
         """Abandon it and, when nothing of it is durable, take its names away: all that was in it is written again."""

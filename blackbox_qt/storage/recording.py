@@ -196,6 +196,15 @@ class Recording:
             return self._memory.half_full
 
     def _open(self, stream: StreamInfo) -> OpenSegment:
+        try:
+            return self._open_next(stream)
+        except FileExistsError:
+            assert self._segment is not None
+            self._store.renew(self._segment.place)
+            self._segment.abandon()
+            return self._open_next(stream)
+
+    def _open_next(self, stream: StreamInfo) -> OpenSegment:
         place = self._store.place(stream.camera, stream.origin)
         self._segment = OpenSegment(self._disk, place, stream, self._clock)
         self._segment.open(self._settings.software)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import threading
 from dataclasses import dataclass
@@ -95,6 +97,7 @@ class Store:
         self._boots: dict[Path, int] = {}
         self._seqs: dict[tuple[Path, str], int] = {}
         self._links: dict[tuple[Path, str], Link] = {}
+        self._below: int | None = None  # the file system that shows when the card is gone; None: there is no card
 
     def check_writable(self) -> None:
         """Make the data folder if need be; StorageError with one sentence when nothing can be written there."""
@@ -103,8 +106,23 @@ class Store:
                 if not self.disk.is_dir(folder):
                     self.disk.mkdir(folder)
             self.disk.probe(self.data)
+            self._below = self._find_below()
         except OSError as error:
             raise StorageError(f"Cannot record to the data folder {self.data}: {_reason(error, self.data)}") from error
+
+    def _find_below(self) -> int | None:
+        """The file system that holds the mount point the data folder is below, if there is one."""
+        own = self.disk.device(self.data)
+        others = (self.disk.device(folder) for folder in self.data.absolute().parents)
+        return next((device for device in others if device != own), None)
+
+    def _check_card(self) -> None:
+        """A card that was pulled leaves its mount point, a folder of the system's disk: nothing is recorded there.
+
+        Any other file system is taken for a card put in its place; which one it is, its number cannot tell.
+        """
+        if self._below is not None and self.disk.device(self.data) == self._below:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), str(self.data))
 
     def library(self, origin: str) -> Path:
         return self.data / ("recordings" if origin == "camera" else "demo")
@@ -112,6 +130,7 @@ class Store:
     def place(self, camera: str, origin: str) -> Place:
         """A new name and what it continues; OSError when the disk refuses."""
         root = self.library(origin)
+        self._check_card()
         with self._lock:  # only threads that write to this disk meet here
             boot = self._boots.get(root) or self._start(root)
             seq = self._seqs[root, camera] = self._seqs.get((root, camera), 0) + 1
@@ -120,7 +139,18 @@ class Store:
     def continue_from(self, place: Place, link: Link) -> None:
         """The camera's next segment names `link` as the one before it."""
         with self._lock:
-            self._links[place.root, place.name.camera] = link
+            if place.name.boot == self._boots.get(place.root):
+                self._links[place.root, place.name.camera] = link
+
+    def renew(self, taken: Place) -> None:
+        """A name that was given out is taken: it is another card. The next name begins a new start of the library."""
+        root = taken.root
+        with self._lock:
+            if taken.name.boot != self._boots.get(root):
+                return  # another camera came first
+            del self._boots[root]
+            self._seqs = {key: seq for key, seq in self._seqs.items() if key[0] != root}
+            self._links = {key: link for key, link in self._links.items() if key[0] != root}
 
     def _start(self, root: Path) -> int:
         """Count this start before anything is named after it."""

@@ -342,6 +342,23 @@ def test_a_data_folder_that_was_removed_comes_back(tmp_path: Path) -> None:
     assert frames_on_disk(bench) >= times(packets[60:])
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mp4.part"])
+def test_a_card_changed_for_one_with_the_same_names_is_recorded_on_at_once(tmp_path: Path, suffix: str) -> None:
+    bench = Bench(tmp_path / "data", segment_s=0.9)
+    packets = dull(150)
+    bench.feed(packets[:45])
+    for seq in range(3, 60):
+        (tmp_path / "data/recordings/000001" / f"front-000001-{seq:05d}{suffix}").touch()
+    bench.feed(packets[45:])
+    assert bench.recording.status().state == "recording"
+    bench.finish()
+    assert sum(path.stat().st_size == 0 for path in bench.files()) == 57, "none of the other card's is touched"
+    names = [done.name for done in bench.finished]
+    assert names == [SegmentName("front", boot, seq) for boot, seq in ((1, 1), (1, 2), (2, 1), (2, 2), (2, 3))]
+    assert {t for done in bench.finished for t in look(done.path).times_ns} == times(packets)
+    assert bench.recording.status().lost == {}
+
+
 def test_a_pause_closes_the_segment_and_ends_by_itself(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     packets = dull(30 * 10)

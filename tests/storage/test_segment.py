@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from blackbox_qt.storage.disk import Disk, StorageError
+from blackbox_qt.storage.disk import Disk, StorageError, words_for
+from blackbox_qt.storage.record import Link
 from blackbox_qt.storage.segment import SegmentName, Store, write_sidecar
 
 from .fakes import FaultDisk
@@ -114,6 +115,55 @@ def test_a_data_folder_that_cannot_be_written(tmp_path: Path, code: int, words: 
     assert str(tmp_path) in text
     assert text.endswith(".")
     assert "\n" not in text
+
+
+class CardDisk(FaultDisk):
+    """A disk whose data folder can be on another file system than its parents."""
+
+    card: int | None = 7
+
+    def __init__(self, data: Path) -> None:
+        super().__init__()
+        self.data = data
+
+    def device(self, path: Path) -> int:
+        on_card = self.card is not None and (path == self.data or self.data in path.parents)
+        return self.card if on_card and self.card is not None else 1
+
+
+def test_a_card_that_was_pulled_is_not_replaced_by_the_system_disk(tmp_path: Path) -> None:
+    disk = CardDisk(tmp_path)
+    store = start(tmp_path, disk)
+    store.place("front", "camera")
+    disk.card = None
+    with pytest.raises(OSError) as caught:
+        store.place("front", "camera")
+    assert words_for(caught.value, tmp_path) == f"Card missing: nothing is mounted at {tmp_path} any more"
+    for device in (7, 8):  # it is back, or another one
+        disk.card = device
+        assert store.place("front", "camera").name.seq == device - 5
+
+
+def test_a_data_folder_on_the_system_disk_misses_no_card(tmp_path: Path) -> None:
+    disk = CardDisk(tmp_path)
+    disk.card = None
+    assert start(tmp_path, disk).place("front", "camera").name.seq == 1
+
+
+def test_a_name_that_is_taken_begins_a_new_start_once(tmp_path: Path) -> None:
+    store = start(tmp_path)
+    front, rear = store.place("front", "camera"), store.place("rear", "camera")
+    store.continue_from(front, Link("front-000001-00001", b"x" * 32))
+    (tmp_path / "recordings" / "000008").mkdir()
+    store.renew(front)
+    again = store.place("front", "camera")
+    assert again.name == SegmentName("front", 9, 1)
+    assert again.link == Link()
+    store.renew(rear)
+    store.continue_from(rear, Link("rear-000001-00001", b"x" * 32))
+    assert store.place("rear", "camera").name == SegmentName("rear", 9, 1)
+    assert store.place("rear", "camera").link == Link()
+    assert (tmp_path / "recordings" / "boots").read_text() == "9\n"
 
 
 def test_a_folder_without_permission(tmp_path: Path) -> None:
