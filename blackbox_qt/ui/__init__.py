@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     from blackbox_qt.config import Config
     from blackbox_qt.ui.loop import Ending
 
+
+log = logging.getLogger(__name__)
 
 Invitation = Callable[[], str] | str
 
@@ -30,6 +34,10 @@ def show(app: App, config: Config, invitation: Invitation, ending: Ending) -> in
     try:  # here, because the import is heavy and the recorder starts first
         from blackbox_qt.ui.loop import run
 
-    except ImportError as error:
-        raise WindowError(f"the window cannot open: {error}") from error
-    return run(app, config, invitation, ending)
+        return run(app, config, invitation, ending)
+    except WindowError:
+        raise
+    except Exception as error:  # the window's door: nothing that fails in here may end the recording
+        log.debug("the window failed:\n%s", traceback.format_exc())
+        failure = WindowError(f"the window failed ({type(error).__name__}: {error})")
+    raise failure  # out here without its cause, whose traceback would keep half a window alive

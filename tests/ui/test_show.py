@@ -17,7 +17,7 @@ import simplejpeg
 from blackbox_qt.app import App
 from blackbox_qt.config import Config, load
 from blackbox_qt.sources import marks
-from blackbox_qt.ui import show
+from blackbox_qt.ui import WindowError, show
 from tests.ui.helpers import framebuffer
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def ending() -> Iterator[HandEnding]:
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     settings = ["window.width=640", "window.height=360", "camera.front.source=pattern:640x360@30"]
-    return load(None, settings, {"storage": {"data": tmp_path}})
+    return load(None, [*settings, f"storage.data={tmp_path}"])
 
 
 def during(qt: Any, steps: Iterator[Any]) -> Any:
@@ -145,6 +145,22 @@ def test_an_end_asked_for_before_it_began(qt: Any, config: Config, ending: HandE
         assert show(app, config, "", ending) == 0
 
 
+@pytest.mark.parametrize("kind", [FileNotFoundError, ImportError, KeyError])
+def test_whatever_fails_in_the_window_is_a_sentence(
+    qt: Any, config: Config, ending: HandEnding, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    """The recorder catches WindowError and goes on."""
+
+    def fail(*_: object) -> None:
+        raise kind("no menu")
+
+    monkeypatch.setattr("blackbox_qt.ui.window.Menu", fail)  # with half of it made
+    with App(config) as app:
+        with pytest.raises(WindowError, match=kind.__name__):
+            show(app, config, "", ending)
+        assert app.wait_first_durable(10)
+
+
 PROGRAM = """
 import sys, threading
 from pathlib import Path
@@ -152,7 +168,7 @@ from blackbox_qt.app import App
 from blackbox_qt.commands.run import Ending
 from blackbox_qt.config import load
 from blackbox_qt.ui import WindowError, show
-config = load(None, ["camera.front.source=pattern:320x180@30"], {"storage": {"data": Path(sys.argv[1])}})
+config = load(None, ["camera.front.source=pattern:320x180@30", f"storage.data={sys.argv[1]}"])
 with Ending(1.0) as ending, App(config) as app:
     app.wait_first_durable(5)
     before = threading.active_count()
