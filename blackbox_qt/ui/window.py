@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeySequence, QMouseEvent, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QWidget
 
-from blackbox_qt.app import App
+from blackbox_qt.app import App, DisplayStatus
 from blackbox_qt.app.status import Status
 from blackbox_qt.config import Config
 from blackbox_qt.storage.disk import Disk
@@ -29,6 +29,7 @@ from blackbox_qt.ui.viewport import Viewport
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_MS = 100
+_TELL_EVERY_MS = 1000
 _NOTE_MS = 4000
 _SHUT_WITHIN_S = 1.0
 _MIRRORED = "rear"
@@ -66,6 +67,7 @@ class Window(QWidget):
         self._snapshot: asyncio.Task[None] | None = None
         self._note_over = QTimer(self, singleShot=True, interval=_NOTE_MS)
         self._look = QTimer(self, interval=_LOOK_EVERY_MS)
+        self._telling = QTimer(self, interval=_TELL_EVERY_MS)
         self.setWindowTitle("Blackbox Qt")
         self.setMinimumSize(320, 200)
         self.resize(config.window.width, config.window.height)
@@ -85,6 +87,8 @@ class Window(QWidget):
         self.question.accepted.connect(self.closed)
         self._note_over.timeout.connect(lambda: self.note(""))
         self._look.timeout.connect(self._poll)
+        self._telling.timeout.connect(self._tell)
+        self._telling.start()
         for keys, act in (
             ("F11", self._toggle_full_screen),
             ("Esc", self._leave),
@@ -109,6 +113,11 @@ class Window(QWidget):
     def _say_faults(self, status: Status) -> None:
         room = self.snapshot_button.x() - 2 * self._sizes.gap
         self.plates.show_status(status, room, self.height() - self._sizes.gap)
+
+    def _tell(self) -> None:
+        """The status knows what became of the frames here."""
+        for name, view in self.viewport.report().items():
+            self._app.cameras[name].show_display(DisplayStatus(view.shown, view.dropped, view.path))
 
     def note(self, words: str) -> None:
         """Say something for some seconds, in the corner where faults are said too."""
@@ -180,6 +189,8 @@ class Window(QWidget):
         """
         self._look.stop()
         self._note_over.stop()
+        self._telling.stop()
+        self._tell()
         if self._snapshot is not None and not self._snapshot.done():
             self._snapshot.cancel()
             await asyncio.gather(self._snapshot, return_exceptions=True)

@@ -46,6 +46,7 @@ class HandCamera:
         self.hub = Hub(name, buffers)
         self.lending = Lending(buffers)
         self.seq = 0
+        self.display: DisplayStatus | None = None
 
     def show(
         self, layout: Layout, planes: Sequence[Pixels], t_ns: int, lores: tuple[Layout, Sequence[Pixels]] | None = None
@@ -57,6 +58,9 @@ class HandCamera:
             images["lores"] = image_of(*lores)
         self.seq += 1
         self.hub.publish(Frame.lend(self.name, self.seq, t_ns, images, self.lending.release))
+
+    def show_display(self, display: DisplayStatus) -> None:
+        self.display = display
 
     def grey(self, t_ns: int, shade: int = 128, width: int = 160, height: int = 90) -> None:
         """Publish an even picture, full range, so that shade n is grey n on the screen."""

@@ -204,6 +204,19 @@ def test_a_tap_beside_the_menu_closes_it(opened: Open) -> None:
     assert window.menu.isHidden()
 
 
+def test_the_status_is_told_what_became_of_the_frames(opened: Open) -> None:
+    app = FakeApp("front")
+    window = opened(app)
+    camera = app.cameras["front"]
+    camera.grey(app.clock.now_ns)
+    spin(lambda: window.viewport.report()["front"].shown)
+    window._telling.setInterval(1)
+    spin(lambda: camera.display and camera.display.shown == 1)
+    assert camera.display is not None
+    assert camera.display.path.startswith("upload")
+    assert camera.display.dropped == 0
+
+
 def test_a_minimised_window_takes_no_frames(opened: Open) -> None:
     app = FakeApp("front")
     window = opened(app)
