@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+
+from blackbox_qt.config_words import sentence
 
 NAME = r"^[a-z][a-z0-9_]{0,15}$"
 MIN_BUFFERS = 12
@@ -58,7 +60,9 @@ class StorageConfig(_Section):
         description="folder for the access key; never on a card that is taken out",
     )
     segment_s: float = Field(60, ge=2, le=3600, description="s, length of one file")
-    fragment_ms: int = Field(250, ge=50, le=1000, description="ms, the most that a power cut can tear off")
+    fragment_ms: int = Field(
+        250, ge=50, le=1000, description="ms, longest piece written at once; a power cut can tear it off"
+    )
     sync_ms: int = Field(0, ge=0, le=10_000, description="ms between writes being forced to the disk; 0: each fragment")
     memory_s: float = Field(10, ge=1, le=60, description="s of video kept in memory while the disk stalls")
 
@@ -116,23 +120,55 @@ class Config(_Section):
     window: WindowConfig = WindowConfig()
 
 
-def load(path: Path | None, settings: Iterable[str] = (), overrides: dict[str, Any] | None = None) -> Config:
-    """Defaults, then the file, then `section.key=value` settings, then `overrides` (nested like the file).
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting that has an option of its own on the command line.
 
-    Raises ConfigError.
+    Threads: immutable, any.
     """
-    tree: dict[str, Any] = {}
+
+    name: str  # as typed: "--port"
+    key: str  # as in the file: "web.port"
+    value: Any
+
+
+def load(
+    path: Path | None,
+    settings: Iterable[str] = (),
+    options: Iterable[Option] = (),
+    sources: Iterable[tuple[str, str]] = (),
+) -> Config:
+    """Defaults, then the file, then `sources` (camera name, spec), `options`, and last `section.key=value` settings.
+
+    `sources` say which cameras there are; what the file says of one of that name still holds. Raises ConfigError.
+    """
+    tree: dict[str, Any] = {} if path is None else _read(path)
     origin: dict[str, str] = {}
-    if path is not None:
-        tree = _read(path)
+    cameras = _cameras(tree, list(sources))
+    if cameras is not None:
+        tree["camera"] = cameras
+        origin["camera"] = "--source"
+    for option in options:
+        section, key = option.key.split(".")
+        _set(tree, section, key, option.value)
+        origin[option.key] = option.name
     for setting in settings:
         _apply_setting(tree, setting, origin)
-    for section, values in (overrides or {}).items():
-        if isinstance(values, dict):
-            tree.setdefault(section, {}).update(values)
-        else:
-            tree[section] = values
     return _checked(tree, str(path) if path else "settings", origin)
+
+
+def _cameras(tree: dict[str, Any], sources: list[tuple[str, str]]) -> list[dict[str, Any]] | None:
+    if not sources:
+        return None
+    present = tree.get("camera")
+    known = {c.get("name", "front"): c for c in present if isinstance(c, dict)} if isinstance(present, list) else {}
+    return [{**known.get(name, {}), "name": name, "source": spec} for name, spec in sources]
+
+
+def _set(tree: dict[str, Any], section: str, key: str, value: Any) -> None:
+    values = tree.setdefault(section, {})
+    if isinstance(values, dict):  # else the check says what is wrong with it
+        values[key] = value
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -157,9 +193,7 @@ def _apply_setting(tree: dict[str, Any], setting: str, origin: dict[str, str]) -
         return
     if len(sections) != 1:
         raise _not_understood(setting)
-    section = tree.setdefault(sections[0], {})
-    if isinstance(section, dict):  # else the check below says what is wrong with it
-        section[last] = value
+    _set(tree, sections[0], last, value)
 
 
 def _not_understood(setting: str) -> ConfigError:
@@ -187,102 +221,17 @@ def _checked(tree: dict[str, Any], where: str, origin: dict[str, str]) -> Config
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_sentence(error.errors()[0], where, origin, tree)) from None
+        raise ConfigError(sentence(error.errors()[0], Config, tree, where, origin)) from None
+    where_cameras = origin.get("camera", where)
     names = [camera.name for camera in config.camera]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f'{where}: camera.name "{name}" is used twice; every camera needs a name of its own')
+            raise ConfigError(
+                f'{where_cameras}: camera.name "{name}" is used twice; every camera needs a name of its own'
+            )
     if not config.web.auth and config.web.host not in ("127.0.0.1", "::1", "localhost"):
         raise ConfigError(
-            f'{where}: web.auth = false with web.host = "{config.web.host}" would let everybody in; '
-            "allowed: with host 127.0.0.1 only"
+            f'{origin.get("web.auth", where)}: web.auth = false with web.host = "{config.web.host}" would let '
+            "everybody in; allowed: with host 127.0.0.1 only"
         )
     return config
-
-
-def _sentence(error: ErrorDetails, where: str, origin: dict[str, str], tree: dict[str, Any]) -> str:
-    key = _key(error["loc"], tree)
-    where = origin.get(key, where)
-    if error["type"] == "extra_forbidden":
-        return f"{where}: {key} is not a setting; known here: {', '.join(_known(error['loc']))}"
-    given = error["input"]
-    shown = f'"{given}"' if isinstance(given, str) else str(given).lower() if isinstance(given, bool) else f"{given}"
-    return f"{where}: {key} = {shown} is not allowed; {_allowed(error)}"
-
-
-def _key(location: tuple[int | str, ...], tree: dict[str, Any]) -> str:
-    """`camera.rear.buffers` for ("camera", 1, "buffers")."""
-    parts = []
-    for part in location:
-        if isinstance(part, int):
-            camera = tree["camera"][part]
-            part = camera.get("name", "front") if isinstance(camera, dict) else part + 1
-        parts.append(str(part))
-    return ".".join(parts)
-
-
-def _known(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Config
-    for part in location[:-1]:
-        if isinstance(part, str):
-            model = CameraConfig if part == "camera" else _model(model, part)
-    return list(model.model_fields)
-
-
-def _model(model: type[BaseModel], name: str) -> type[BaseModel]:
-    annotation = model.model_fields[name].annotation
-    assert isinstance(annotation, type)
-    return annotation
-
-
-def _allowed(error: ErrorDetails) -> str:
-    """What would be right, from the models' own limits."""
-    return "allowed: " + (_section_wanted(error) or _value_wanted(error))
-
-
-def _section_wanted(error: ErrorDetails) -> str:
-    location = error["loc"]
-    if location == ("camera",):
-        return "one to four [[camera]] sections"
-    if error["type"] == "model_type":
-        return "a [[camera]] section" if location[0] == "camera" else f"a [{location[0]}] section"
-    return ""
-
-
-def _value_wanted(error: ErrorDetails) -> str:
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    if error["type"] == "string_pattern_mismatch":
-        return "a small letter, then small letters, digits or _, at most 16"
-    limits = limits_of(_field(error["loc"]))
-    return limits.get("one of") or f"{limits['type']} {limits.get('range', '')}".rstrip()
-
-
-def _field(location: tuple[int | str, ...]) -> Any:
-    model: type[BaseModel] = Config
-    field = None
-    for part in (p for p in location if isinstance(p, str)):
-        field = model.model_fields.get(part)
-        if part == "camera":
-            model = CameraConfig
-        elif field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
-    return field
-
-
-def limits_of(field: Any) -> dict[str, str]:
-    """A field's type and range in words: {"type": "a whole number", "range": "200 to 100000"}.
-
-    Threads: any.
-    """
-    kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", Path: "a path"}
-    limits = {"type": kinds.get(field.annotation, "a value")}
-    if getattr(field.annotation, "__origin__", None) is Literal:
-        limits["one of"] = ", ".join(field.annotation.__args__)
-    low = high = ""
-    for rule in field.metadata:
-        low = next((f"{getattr(rule, n)}" for n in ("ge", "gt") if getattr(rule, n, None) is not None), low)
-        high = next((f"{getattr(rule, n)}" for n in ("le", "lt") if getattr(rule, n, None) is not None), high)
-    if low and high:
-        limits["range"] = f"{low} to {high}"
-    return limits

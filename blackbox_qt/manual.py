@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from blackbox_qt.config import CameraConfig, Config, limits_of
+from blackbox_qt.config import CameraConfig, Config
+from blackbox_qt.config_words import limits_of
 
 _HEAD = """\
 # Blackbox Qt: every setting with its default. Give this file with --config FILE,

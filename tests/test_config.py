@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from blackbox_qt.config import CameraConfig, Config, ConfigError, load
+from blackbox_qt.config import CameraConfig, Config, ConfigError, Option, load
 from blackbox_qt.manual import default_toml
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,7 @@ def test_every_setting_says_what_it_is() -> None:
         ("camera.front.buffers=3", "--set: camera.front.buffers = 3 is not allowed; allowed: a whole number 12 to 64"),
         ("camera.rear.buffers=14", "--set camera.rear.buffers=14: there is no such camera; write camera.NAME.key=value with the name of one"),
         ("camera.front.name=Front", 'settings: camera.Front.name = "Front" is not allowed; allowed: a small letter, then small letters, digits or _, at most 16'),
-        ("web.auth=false", 'settings: web.auth = false with web.host = "0.0.0.0" would let everybody in; allowed: with host 127.0.0.1 only'),
+        ("web.auth=false", '--set: web.auth = false with web.host = "0.0.0.0" would let everybody in; allowed: with host 127.0.0.1 only'),
         ("window.night=maybe", '--set: window.night = "maybe" is not allowed; allowed: true or false'),
         ("nonsense", "--set nonsense: is not understood; write section.key=value, as in record.bitrate_kbit=6000"),
         ("a.b.c=1", "--set a.b.c=1: is not understood; write section.key=value, as in record.bitrate_kbit=6000"),
@@ -91,7 +91,36 @@ def test_a_missing_or_binary_file_is_one_sentence(tmp_path: Path) -> None:
 def test_later_words_win(tmp_path: Path) -> None:
     path = tmp_path / "blackbox.toml"
     path.write_text('[record]\nbitrate_kbit = 5000\n[web]\nport = 81\n[[camera]]\nname = "rear"\n')
-    config = load(path, ["record.bitrate_kbit=6000", "camera.rear.source=pattern:64x64"], {"web": {"port": 82}})
+    settings = ["record.bitrate_kbit=6000", "camera.rear.source=pattern:64x64"]
+    config = load(path, settings, [Option("--port", "web.port", 82)])
     assert (config.record.bitrate_kbit, config.web.port) == (6000, 82)
     assert config.camera[0].source == "pattern:64x64" and config.camera[0].name == "rear"
     assert load(path).web.port == 81
+
+
+def test_sources_say_which_cameras_there_are_and_keep_what_the_file_says_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "blackbox.toml"
+    path.write_text('[[camera]]\nname = "front"\nbuffers = 20\n[[camera]]\nname = "rear"\nbuffers = 14\n')
+    config = load(path, ["camera.left.buffers=16"], sources=[("front", "pattern:64x64"), ("left", "pattern")])
+    assert [(c.name, c.source, c.buffers) for c in config.camera] == [
+        ("front", "pattern:64x64", 20), ("left", "pattern", 16),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["web = 5", "web = [1]"])
+def test_an_option_does_not_stumble_over_a_wrong_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "blackbox.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"web = .* is not allowed; allowed: a \[web\] section"):
+        load(path, ["web.host=::1"], [Option("--port", "web.port", 82)])
+
+
+def test_a_wrong_option_is_named_as_it_was_typed(tmp_path: Path) -> None:
+    path = tmp_path / "blackbox.toml"
+    path.write_text("")
+    with pytest.raises(
+        ConfigError, match=r"^--port: web.port = 99999 is not allowed; allowed: a whole number 0 to 65535"
+    ):
+        load(path, [], [Option("--port", "web.port", 99999)])
+    with pytest.raises(ConfigError, match=r"pause_minutes = 0 is not allowed; allowed: a number above 0, at most 240"):
+        load(path, ["web.pause_minutes=0"])

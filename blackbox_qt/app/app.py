@@ -13,6 +13,7 @@ from blackbox_qt.app.reporter import Reporter
 from blackbox_qt.app.status import DiskStatus, Status, overall
 from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import NS, Clock, SystemClock
+from blackbox_qt.core.worker import Worker
 from blackbox_qt.sources import Source, SourceError
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.segment import Store
@@ -69,18 +70,23 @@ class App:
         def left_s() -> float:
             return max(0.05, (until - self.clock.boot_ns()) / NS)
 
-        self._reporter.stop(left_s())
-        done = [camera.stop(left_s) for camera in self.cameras.values()]
+        self._reporter.ask_to_stop()
+        for camera in self.cameras.values():
+            camera.ask_to_stop()
+        # Each in a thread of its own: a camera that hangs must not cost another one the end of its file.
+        stops = [_Stop(camera, left_s) for camera in self.cameras.values()]
+        done = [stop.wait(left_s()) for stop in stops]
         self.stopped_well = all(done)
+        self._reporter.join(left_s())
 
-    def wait_first_durable(self, timeout: float) -> bool:
-        """Wait until every camera's first fragment is on the disk, or has failed, or `timeout` seconds.
+    def wait_first_durable(self, timeout: float, give_up: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until every camera's first fragment is on the disk, or has failed, or `timeout` seconds, or `give_up()`.
 
         True when all are recording. Heavy imports wait for this: the recorder starts first.
         """
         until = self.clock.boot_ns() + int(timeout * NS)
         for camera in self.cameras.values():
-            while not camera.settled.wait(0.05) and self.clock.boot_ns() < until:
+            while not camera.settled.wait(0.05) and self.clock.boot_ns() < until and not give_up():
                 pass
         return all(camera.writing.now.first_durable.is_set() for camera in self.cameras.values())
 
@@ -145,3 +151,24 @@ class App:
             return Writer(config.name, self._store, self.clock, settings, on_crash=on_crash)
 
         return Camera(config, self.config, make_writer, self.clock, source)
+
+
+class _Stop:
+    """Stops one camera in a thread of its own, `stop-<camera>`.
+
+    Threads: the App's owner.
+    """
+
+    def __init__(self, camera: Camera, left_s: Callable[[], float]) -> None:
+        self._camera = camera
+        self._left_s = left_s
+        self._well = False
+        self._worker = Worker(f"stop-{camera.name}", self._run)
+        self._worker.start()
+
+    def wait(self, timeout: float) -> bool:
+        """Whether the camera stopped in time, with everything safe."""
+        return self._worker.join(timeout) and self._well
+
+    def _run(self) -> None:
+        self._well = self._camera.stop(self._left_s)

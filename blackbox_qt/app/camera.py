@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from blackbox_qt.app.caretaker import STOPPED_AFTER_S, Caretaker
+from blackbox_qt.app.caretaker import Caretaker
 from blackbox_qt.app.part import Part
 from blackbox_qt.app.status import (
     CameraState,
@@ -21,7 +21,8 @@ from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.frame import Frame
 from blackbox_qt.core.hub import Hub
-from blackbox_qt.core.packet import Packet
+from blackbox_qt.core.meter import STOPPED_AFTER_S
+from blackbox_qt.core.packet import Outlet, Packet
 from blackbox_qt.core.scale import Scaler
 from blackbox_qt.sinks.encoder import Encoder, EncoderSettings, Identity
 from blackbox_qt.sinks.jpeg import JpegSettings, JpegSink
@@ -31,8 +32,36 @@ from blackbox_qt.storage.writer import Writer
 log = logging.getLogger(__name__)
 
 UNSYNCED_ALARM_S = 2.0
+SOURCE_STOP_S = 1.5
+"""Of the 4 s for the end, at most so much for a source that does not stop."""
+NOTICE_S = 10
 ENCODER_DEPTH = 4
 """Frames the encoder may be behind: 133 ms at 30 fps."""
+
+_WINDOW_NS = 2 * NS
+
+
+class Window:
+    """How busy a worker was during the last two to four seconds, from counters that only grow.
+
+    Threads: any, one at a time (the status is made under a lock).
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._marks = [(clock.boot_ns(), 0, 0.0)] * 2  # (when, pieces of work done, seconds busy), older and newer
+
+    def look(self, count: int, busy_s: float) -> tuple[float, float]:
+        """(seconds per piece of work, part of the time spent on it); both 0.0 when nothing was done."""
+        now = self._clock.boot_ns()
+        if count < self._marks[1][1]:  # a new worker counts from 0
+            self._marks = [(now, 0, 0.0)] * 2
+        if now - self._marks[1][0] > _WINDOW_NS:
+            self._marks = [self._marks[1], (now, count, busy_s)]
+        when, done, busy = self._marks[0]
+        each = (busy_s - busy) / (count - done) if count > done else 0.0
+        return each, (busy_s - busy) * NS / max(1, now - when)
+
 
 MakeWriter = Callable[[Callable[[BaseException], None]], Writer]
 
@@ -52,11 +81,13 @@ class Camera:
         source: Callable[[], Source] | None = None,
     ) -> None:
         self.name = config.name
-        self.origin = origin_of(config.source)
         self.hub = Hub(config.name, config.buffers)
         self._spec = config.source
         self._clock = clock
         self._shape: tuple[int, int] | None = None
+        self._notice = ("", 0)  # words, and until when they are shown (boot clock)
+        self._busy = Window(clock)
+        self._outlets: tuple[Outlet, ...] = ()
         self._display = DisplayStatus()
         self._encoder: Encoder | None = None  # the one now or, while it is being replaced, the one before
         self._missed = {"mailbox": 0, "encoder": 0}  # frames lost on the way to a packet
@@ -64,7 +95,7 @@ class Camera:
         self._settings = _encoder_settings(whole)
         self._jpeg_settings = JpegSettings(whole.stream.quality, whole.stream.fps)
         make_source = source or (lambda: make(config.source, config.name, config.buffers))
-        self.care = Caretaker(config.name, make_source, self._publish, self._mend, clock)
+        self.care = Caretaker(config.name, make_source, self._publish, self._mend, self.hub.source_stopped, clock)
         self.writing: Part[Writer] = Part(f"{self.name} recording", make_writer, Writer.finish, clock)
         self._encoding: Part[Encoder] = Part(f"{self.name} encoder", self._build_encoder, self._end, clock)
         self._streaming: Part[JpegSink] = Part(f"{self.name} stream", self._build_jpeg, self._end, clock)
@@ -91,9 +122,17 @@ class Camera:
         self._streaming.start()
         self.care.start()
 
+    def ask_to_stop(self) -> None:
+        """Let the source end; does not wait."""
+        self.care.ask_to_stop()
+
     def stop(self, left_s: Callable[[], float]) -> bool:
-        """No new frames, sinks flush, files finished, every frame home. `left_s()` is what remains of the deadline."""
-        done = self.care.stop(left_s())
+        """No new frames, sinks flush, files finished, every frame home. `left_s()` is what remains of the deadline.
+
+        A source that hangs is not waited for long: what it has given must still reach the disk.
+        """
+        self.care.ask_to_stop()
+        done = self.care.join(min(left_s(), SOURCE_STOP_S))
         done = self._encoding.stop(left_s()) and done
         done = self._streaming.stop(left_s()) and done
         done = self.writing.stop(left_s()) and done
@@ -101,6 +140,10 @@ class Camera:
         if held:
             log.error("%s: frames not given back by %s", self.name, ", ".join(held))
         return done
+
+    def add_outlet(self, outlet: Outlet) -> None:
+        """Packets go there too, whichever encoder makes them; it waits for a key frame by itself and never raises."""
+        self._outlets = (*self._outlets, outlet)
 
     def show_display(self, display: DisplayStatus) -> None:
         """The window tells how it shows this camera; the status passes it on."""
@@ -119,7 +162,9 @@ class Camera:
         shape = layout.width, layout.height
         if shape != self._shape:
             if self._shape is not None:
-                log.warning("%s: the picture is %dx%d now, was %dx%d", self.name, *shape, *self._shape)
+                words = "the picture is {}x{} now, was {}x{}; a new file began".format(*shape, *self._shape)
+                self._notice = words, self._clock.boot_ns() + NOTICE_S * NS
+                log.warning("%s: %s", self.name, words)
             self._shape = shape
         frame.images.offer("lores", self._scaler)
         self.hub.publish(frame)
@@ -129,7 +174,7 @@ class Camera:
             part.mend()
 
     def _build_encoder(self, on_crash: Callable[[BaseException], None]) -> Encoder:
-        inbox = self.hub.attach("encoder", depth=ENCODER_DEPTH)
+        inbox = self.hub.attach("encoder", depth=ENCODER_DEPTH, keeps=True)
         after = None if self._encoder is None else self._encoder.last_seq
         encoder = self._encoder = Encoder(self.name, inbox, self._settings, self._identity, on_crash, after)
         encoder.add_outlet(self._to_writer)
@@ -148,25 +193,28 @@ class Camera:
         for cause in self._missed:
             self._missed[cause] += packet.lost.get(cause, 0)
         self.writing.now.put(packet)
+        for outlet in self._outlets:
+            outlet(packet)
 
     def _identity(self) -> Identity:
         source = self.care.source
-        return Identity(self.origin, source.device if source else self._spec, source.fps if source else 30.0)
+        assert source is not None, "a frame came before its source"
+        return Identity(source.origin, source.device, source.fps)
 
     # ---- how it is
 
     def status(self) -> CameraStatus:
         """A snapshot; costs some microseconds and never waits for the camera or the disk."""
         care, now = self.care, self._clock.boot_ns()
-        age = care.meter.age_s(now)
+        age = care.age_s()
         width, height = self._shape or (0, 0)
         recording = self._recording()
         return CameraStatus(
             name=self.name,
             device=care.source.device if care.source else self._spec,
-            origin=self.origin,
+            origin=care.source.origin if care.source else origin_of(self._spec),
             state=self._state(age),
-            words=care.words,
+            words=care.words or (self._notice[0] if now < self._notice[1] else ""),
             width=width,
             height=height,
             fps=round(care.meter.fps(now), 1),
@@ -189,14 +237,15 @@ class Camera:
 
     def _lost(self, recording: RecordingStatus) -> dict[str, int]:
         """By cause; live, so that a loss shows before the packet after it is on the disk."""
-        behind = {cause: recording.lost.get(cause, 0) for cause in ("disk", "stopped")}
-        return {"camera": self.care.meter.lost, **self._missed, **behind}
+        lost = {"camera": self.care.meter.lost, "mailbox": 0, "encoder": 0, "disk": 0, "stopped": 0}
+        for cause in lost.keys() - {"camera"}:
+            lost[cause] = max(self._missed.get(cause, 0), recording.lost.get(cause, 0))
+        return lost
 
     def _encoder_status(self) -> EncoderStatus:
         encoder = self._encoding.now
-        each_s = encoder.busy_s / encoder.encoded if encoder.encoded else 0.0
-        fps = self.care.source.fps if self.care.source else 30.0
-        headroom = max(0.0, 1.0 - each_s * fps)
+        each_s, load = self._busy.look(encoder.encoded, encoder.busy_s)
+        headroom = max(0.0, 1.0 - load)
         return EncoderStatus(encoder.encoded, round(each_s * 1000, 2), round(headroom, 3), self._encoding.words)
 
     def _left_s(self, until_ns: int | None) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from blackbox_qt.core.clock import NS, Clock
+from blackbox_qt.core.worker import in_words
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +77,10 @@ class Part(Generic[T]):
         """Called by the part, on its own dying thread."""
         self._error = error
         self.words = f"{self.name} failed: {error}"
-        log.error("%s failed (%s: %s); it will be restarted", self.name, type(error).__name__, error)
+        log.error("%s failed, it will be restarted: %s", self.name, in_words(error))
 
     def mend(self) -> None:
-        """Build a new one if the old one died and it is time. Called a few times a second."""
+        """Build a new one if the old one died and it is time. Called a few times a second; never raises."""
         if self._error is None:
             return
         now = self._clock.boot_ns()
@@ -89,12 +90,15 @@ class Part(Generic[T]):
             self._due_ns = now + int(self._backoff.wait_s() * NS)
         if now < self._due_ns:
             return
-        self._error, self._due_ns = None, None
-        self._end(self.now, _DEAD_S)
-        self.now = self._build(self.crashed)
-        self.start()
-        self.words = ""
-        log.warning("%s was restarted", self.name)
+        self._error, self._due_ns, self.words = None, None, ""
+        try:
+            self._end(self.now, _DEAD_S)
+            self.now = self._build(self.crashed)
+            self.start()
+        except Exception as error:  # the part's door: one that cannot be built is tried again like one that died
+            self.crashed(error)
+        else:
+            log.warning("%s was restarted", self.name)
 
     def stop(self, timeout: float) -> bool:
         """Stop it for good. False when that took longer than `timeout` s."""

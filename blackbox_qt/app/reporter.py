@@ -30,20 +30,29 @@ class Reporter:
     def start(self) -> None:
         self._worker.start()
 
-    def stop(self, timeout: float) -> bool:
+    def ask_to_stop(self) -> None:
         self._worker.stop()
+
+    def join(self, timeout: float) -> bool:
+        """False when it has not ended after `timeout` s: a card that does not answer may hold it."""
         return self._worker.join(timeout)
 
     def _run(self) -> None:
         looks = 0
         while not self._worker.stop_requested.wait(_EVERY_S):
-            self._look_at_disk()
-            status = self._status()
-            for camera in status.cameras:
-                self._changes(camera)
-            if looks % _LINE_EVERY == 0:
-                log.info("%s", line(status))
+            try:
+                self._look(looks)
+            except Exception as error:  # the thread's door: a report that fails is said, and the next one tried
+                log.error("the status cannot be reported (%s: %s)", type(error).__name__, error)
             looks += 1
+
+    def _look(self, looks: int) -> None:
+        self._look_at_disk()
+        status = self._status()
+        for camera in status.cameras:
+            self._changes(camera)
+        if looks % _LINE_EVERY == 0:
+            log.info("%s", line(status))
 
     def _changes(self, camera: CameraStatus) -> None:
         """Recorder's drops and a disk that lags are alarms, said when they begin and when they grow."""

@@ -18,5 +18,5 @@ class Exit(IntEnum):
     STORAGE = 4  # the data folder cannot be written
     PORT = 5  # the web address is taken or not ours
     DAMAGED = 6  # check: a recording is damaged or was altered
-    STUCK = 7  # a polite end took longer than 4 s; files are healed at the next start
+    STUCK = 7  # a polite end took longer than 4 s, or not everything could be saved; `check` reads what is there
     INTERRUPTED = 130  # a second Ctrl-C

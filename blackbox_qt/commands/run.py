@@ -11,8 +11,8 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from types import FrameType
 from typing import Any
 
 from blackbox_qt.app import App
@@ -21,7 +21,7 @@ from blackbox_qt.commands import Exit
 from blackbox_qt.commands.settings import ConfigError, configuration
 from blackbox_qt.config import Config
 from blackbox_qt.core.warm import read_ahead
-from blackbox_qt.core.worker import Worker
+from blackbox_qt.core.worker import Worker, in_words
 from blackbox_qt.sources import SourceError
 from blackbox_qt.storage.disk import StorageError
 from blackbox_qt.web.listen import Listener, ListenError, listen
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0005
 """Threads share the GIL: at Python's 5 ms a frame's way to its consumer had a p99 of 65 ms, at this 7 ms."""
 _FIRST_WAIT_S = 3.0
+_OVER, _STOPPING = b"\xff", b"\xfe"  # on the descriptor of the signals, where 1-64 are signals
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,38 +62,44 @@ _CODES: dict[type[Exception], Exit] = {
 
 def _faces(app: App, config: Config, listener: Listener | None, ending: Ending, stack: ExitStack) -> int:
     """Page and window, each when the recorder is running; then wait for the end."""
-    if app.wait_first_durable(_FIRST_WAIT_S):
+    if app.wait_first_durable(_FIRST_WAIT_S, lambda: ending.requested):
         log.info("recording to %s; first fragment safe %.2f s after the start", app.data, process_age_s())
     refused = app.refused()
     if refused is not None:
         raise refused
-    if ending.requested:
-        return Exit.OK
-    invitation = "" if listener is None else _page(app, config, listener, stack)
-    if config.window.enabled:
+    invitation = "" if listener is None else _page(app, config, listener, ending, stack)
+    if config.window.enabled and not ending.requested:
         if has_display():
             return _window(app, config, invitation, ending)
         log.info("there is no display: running without a window")
     return ending.wait()
 
 
-def _page(app: App, config: Config, listener: Listener, stack: ExitStack) -> str:
-    """Serve the page from here on. The address that lets a phone in."""
+def _page(app: App, config: Config, listener: Listener, ending: Ending, stack: ExitStack) -> str | Callable[[], str]:
+    """Serve the page from here on. The address that lets a phone in, as good as known when asked."""
     # Before the import, outside the GIL: an import that waits for a cold card would stall every thread.
     for package in ("pydantic", "fastapi", "starlette", "uvicorn", "cv2"):
+        if ending.requested:
+            return ""
         read_ahead(package)
-    from blackbox_qt.web.server import Server
+    try:
+        from blackbox_qt.web.server import Server
 
-    server = stack.enter_context(Server(app, config, listener))
+        server = stack.enter_context(Server(app, config, listener))
+    except Exception as error:  # the page's door: the recorder does not need it
+        log.error("the page cannot start: %s; recording goes on without it", in_words(error))
+        return ""
     log.info("page ready %.2f s after the start", process_age_s())
     for line in server.invitation():
         print(line, file=sys.stderr)
-    return server.sign_in_address
+    return lambda: server.sign_in_address
 
 
-def _window(app: App, config: Config, invitation: str, ending: Ending) -> int:
+def _window(app: App, config: Config, invitation: str | Callable[[], str], ending: Ending) -> int:
     read_ahead("PySide6", only=("QtCore", "QtGui", "QtWidgets", "QtOpenGL", "libQt6Core", "libQt6Gui", "libQt6Widgets",
                                 "libQt6OpenGL", "libQt6DBus", "plugins/platforms"))  # fmt: skip
+    if ending.requested:
+        return Exit.OK
     from blackbox_qt.ui import WindowError, show
 
     try:
@@ -118,78 +125,83 @@ class Ending:
     """When to stop, and that it does not take for ever.
 
     The first SIGINT or SIGTERM, or the end of `duration_s` seconds, asks for a polite end; a second signal ends at
-    once. `fileno()` becomes readable with every signal, so that an event loop written in C wakes up and lets Python
-    run the handler.
+    once. A thread, `ending`, reads the signals as they come, so that both hold even while the main thread is busy in C;
+    from the first request on, four seconds are left for everything. `fileno()` becomes readable when the end is asked
+    for, for an event loop.
 
     Threads: the main one; `requested` any.
     """
 
     def __init__(self, duration_s: float | None) -> None:
-        self.requested = False  # a plain flag: a handler that interrupts a lock's owner must not wait for the lock
+        self.requested = False
         self._duration_s = duration_s
         self._before: list[tuple[signal.Signals, Any]] = []
-        self._overdue = Worker("deadline", self._enforce)
-        self._awake, self._waker = socket.socketpair()
+        self._signals, self._signalled = socket.socketpair()
+        self._asked, self._ask = socket.socketpair()
+        self._worker = Worker("ending", self._watch)
 
     def __enter__(self) -> Ending:
-        for number, handler in (
-            (signal.SIGINT, self._asked),
-            (signal.SIGTERM, self._asked),
-            (signal.SIGALRM, self._time_is_up),
-        ):
-            self._before.append((number, signal.signal(number, handler)))
-        for end in (self._awake, self._waker):
+        for end in (self._signalled, self._asked):
             end.setblocking(False)
-        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        self._worker.start()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+            # Python writes each signal to the descriptor below in C, whichever thread the kernel gives it to; this
+            # handler is only there so that nothing else happens.
+            self._before.append((number, signal.signal(number, lambda *_: None)))
+        signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
         if self._duration_s is not None:
             signal.setitimer(signal.ITIMER_REAL, self._duration_s)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._overdue.stop()
-        self._overdue.join()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.set_wakeup_fd(-1)
+        self._signalled.send(_OVER)
+        self._worker.join()
         for number, handler in self._before:
             signal.signal(number, handler)
-        self._awake.close()
-        self._waker.close()
+        for end in (self._signals, self._signalled, self._asked, self._ask):
+            end.close()
 
     def fileno(self) -> int:
-        """Readable after a signal; call `drained` then."""
-        return self._awake.fileno()
+        """Readable once the end is asked for; call `drained` then."""
+        return self._asked.fileno()
 
     def drained(self) -> bool:
         """Empty the descriptor. Whether the end has been asked for."""
         with suppress(BlockingIOError):
-            self._awake.recv(64)
+            self._asked.recv(64)
         return self.requested
 
     def wait(self) -> int:
-        """Sleep until it is time to stop.
-
-        On the descriptor, not on the event: the kernel may give a signal to another thread, and then nothing would
-        wake the main one to run Python's handler.
-        """
-        while not self.drained():
-            select.select([self._awake], [], [])
+        """Sleep until it is time to stop."""
+        while not self.requested:
+            select.select([self._asked], [], [])
+            self.drained()
         return Exit.OK
 
     def stopping(self) -> None:
-        """From here on the deadline runs."""
-        self.requested = True
-        self._overdue.start()
+        """The end has begun by itself (the window was closed, say): from here on the deadline runs."""
+        self._signalled.send(_STOPPING)
 
-    def _asked(self, number: int, _: FrameType | None) -> None:
-        if self.requested:
-            os._exit(Exit.INTERRUPTED)
-        self.requested = True
+    def _watch(self) -> None:
+        signals, deadline = 0, None
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._signals], [], [], left)[0]:
+                self._overdue()
+            for byte in self._signals.recv(64):
+                if byte == _OVER[0]:
+                    return
+                signals += byte in (signal.SIGINT, signal.SIGTERM)
+                if signals > 1:
+                    os._exit(Exit.INTERRUPTED)
+                if deadline is None:
+                    deadline = time.monotonic() + STOP_LIMIT_S
+                    self.requested = True
+                    self._ask.send(b"!")
 
-    def _time_is_up(self, number: int, _: FrameType | None) -> None:
-        self.requested = True
-
-    def _enforce(self) -> None:
-        if not self._overdue.stop_requested.wait(STOP_LIMIT_S):
-            log.critical("stopping took more than %.0f s; these threads are stuck:", STOP_LIMIT_S)
-            faulthandler.dump_traceback(all_threads=True)
-            os._exit(Exit.STUCK)
+    def _overdue(self) -> None:
+        log.critical("stopping took more than %.0f s; these threads are stuck:", STOP_LIMIT_S)
+        faulthandler.dump_traceback(all_threads=True)
+        os._exit(Exit.STUCK)

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
-from typing import Any
 
-from blackbox_qt.config import Config, ConfigError, load
+from blackbox_qt.config import Config, ConfigError, Option, load
 
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,15})=(.+)")
 
 
 def configuration(args: argparse.Namespace) -> Config:
-    """The file, then --set, then the options with names of their own. Raises ConfigError."""
-    overrides: dict[str, Any] = {}
-    if args.source:
-        overrides["camera"] = _cameras(args.source)
-    for option, section, key in (("data", "storage", "data"), ("host", "web", "host"), ("port", "web", "port")):
-        value = getattr(args, option, None)
-        if value is not None:
-            overrides.setdefault(section, {})[key] = value
-    if getattr(args, "no_auth", False):
-        overrides.setdefault("web", {})["auth"] = False
-    if getattr(args, "headless", False):
-        overrides.setdefault("window", {})["enabled"] = False
-    return load(args.config, args.settings, overrides)
+    """The file, then the options with names of their own, then --set. Raises ConfigError."""
+    typed = {
+        "--data": ("storage.data", getattr(args, "data", None)),
+        "--host": ("web.host", getattr(args, "host", None)),
+        "--port": ("web.port", getattr(args, "port", None)),
+        "--no-auth": ("web.auth", False if getattr(args, "no_auth", False) else None),
+        "--headless": ("window.enabled", False if getattr(args, "headless", False) else None),
+    }
+    options = [Option(name, key, value) for name, (key, value) in typed.items() if value is not None]
+    return load(args.config, args.settings, options, _cameras(args.source))
 
 
-def _cameras(specs: list[str]) -> list[dict[str, str]]:
-    """`--source` once or more; the first without a name is front, the second rear."""
+def _cameras(specs: list[str]) -> list[tuple[str, str]]:
+    """(name, source) of `--source` once or more; the first without a name is front, the second rear."""
     cameras = []
-    for index, spec in enumerate(specs):
+    for spec, default in zip(
+        specs, itertools.chain(("front", "rear", "left", "right"), itertools.repeat("front")), strict=False
+    ):
         match = _NAMED.fullmatch(spec)
-        default = ("front", "rear", "left", "right")[min(index, 3)]
         name, source = match.groups() if match else (default, spec)
-        cameras.append({"name": name, "source": source})
+        cameras.append((name, source))
     return cameras
 
 

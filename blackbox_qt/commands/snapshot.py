@@ -19,6 +19,7 @@ from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.mailbox import Mailbox
 from blackbox_qt.sinks.jpeg import encode
 from blackbox_qt.sources import Source, SourceError, make
+from blackbox_qt.storage.disk import Disk
 
 _LIMIT_S = 10.0
 _SETTLE_FRAMES = 3
@@ -120,7 +121,8 @@ def _raw(frame: Frame, image: Image) -> dict[str, bytes]:
 
 def _write(output: Path, picture: dict[str, bytes]) -> list[Path]:
     paths = [output / name if name else output for name in picture]
+    disk = Disk()
     for path, content in zip(paths, picture.values(), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        disk.write_small(path, content)
     return paths

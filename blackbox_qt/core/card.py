@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from blackbox_qt.core.opencv import opencv
+
 Picture = NDArray[np.uint8]
 _INK, _PLATE, _WARNING = (213, 220, 227), (17, 22, 27), (255, 178, 36)  # RGB, the night tokens
 
@@ -19,8 +21,7 @@ def say(picture: Picture, title: str, words: str = "") -> Picture:
 
     OpenCV is imported with the first call; it can draw ASCII only, anything else becomes "?".
     """
-    import cv2
-
+    cv2 = opencv()
     height, width = picture.shape[:2]
     out = picture // 3
     size = max(0.4, min(width / 640, height / 360)) * 1.1

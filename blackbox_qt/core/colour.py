@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blackbox_qt.core.layout import LUMA_WEIGHTS, Layout
+from blackbox_qt.core.opencv import opencv
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -47,9 +47,7 @@ def to_jfif(planes: list[NDArray[np.uint8]], layout: Layout) -> Planes:
     Luma takes the two chroma terms of the matrix at half resolution, which is what they have. OpenCV is imported with
     the first call. Raises ValueError for a format that is not YUV 4:2:0.
     """
-    import cv2 as cv2_typed
-
-    cv2: Any = cv2_typed  # its stubs promise any number type; bytes in are bytes out
+    cv2 = opencv()
     if layout.fourcc == "NV12":
         u, v = cv2.split(planes[1].reshape(len(planes[1]), -1, 2))
         planes = [planes[0], u, v]

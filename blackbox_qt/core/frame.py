@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import warnings
 from collections import Counter, deque
@@ -20,6 +21,17 @@ log = logging.getLogger(__name__)
 
 class FrameClosedError(RuntimeError):
     """Somebody used a handle or a picture after giving it back. Always a bug of the caller."""
+
+
+Bytes = NDArray[np.uint8]
+
+
+def _references(buffers: tuple[Bytes, ...], index: int) -> int:
+    return sys.getrefcount(buffers[index])
+
+
+_UNSEEN = _references((np.empty(0, np.uint8),), 0)
+"""References to a buffer that no plane, slice of one, view or library looks at."""
 
 
 class Image:
@@ -43,7 +55,8 @@ class Image:
         on_end: Callable[[], None] | None = None,
     ) -> None:
         self.layout = layout
-        self._buffers: tuple[memoryview, ...] | None = tuple(memoryview(b).cast("B") for b in buffers)
+        # One array per buffer, on which every view is made: it keeps the buffer exported, and counts who looks.
+        self._buffers: tuple[Bytes, ...] | None = tuple(np.frombuffer(b, np.uint8) for b in buffers)
         self._on_end = on_end
         self.dmabufs = tuple(dmabufs)
         self.key = key
@@ -55,19 +68,18 @@ class Image:
 
     def view(self, buffer: int = 0) -> memoryview:
         """The bytes of one buffer, not copied; dies with the frame. Raises FrameClosedError after that."""
-        # By way of an array, because a slice of a memoryview does not count as a view still out in end().
-        return memoryview(np.frombuffer(self._memory(buffer), np.uint8))
+        return memoryview(self._memory(buffer))
 
-    def plane(self, index: int) -> NDArray[np.uint8]:
+    def plane(self, index: int) -> Bytes:
         """Plane `index` as uint8 array of shape (rows, bytes per row), strided over the padding, not copied."""
         p = self.layout.planes[index]
         return np.ndarray((p.rows, p.width), np.uint8, self._memory(p.buffer), p.offset, (p.stride, 1))
 
-    def planes(self) -> list[NDArray[np.uint8]]:
+    def planes(self) -> list[Bytes]:
         """All planes, see `plane`."""
         return [self.plane(i) for i in range(len(self.layout.planes))]
 
-    def _memory(self, buffer: int) -> memoryview:
+    def _memory(self, buffer: int) -> Bytes:
         if self._buffers is None:
             raise FrameClosedError("this picture's memory has gone back to the camera")
         return self._buffers[buffer]
@@ -75,11 +87,8 @@ class Image:
     def end(self) -> None:
         """Cut the way to the memory. Called once by the lease; views still out keep it alive and are reported."""
         buffers, self._buffers = self._buffers, None
-        for view in buffers or ():
-            try:
-                view.release()
-            except BufferError:
-                log.error("a view of a picture outlived its frame; what it shows cannot be trusted")
+        if buffers is not None and any(_references(buffers, index) > _UNSEEN for index in range(len(buffers))):
+            log.error("a view of a picture outlived its frame; what it shows cannot be trusted")
         if self._on_end is not None:
             self._on_end()
 
@@ -183,12 +192,13 @@ class Frame:
     Threads: a handle belongs to one thread at a time; `share`, `close` and the pictures may be used from any.
     """
 
-    __slots__ = ("_lease", "_open", "camera", "holder", "seq", "t_ns")
+    __slots__ = ("_lease", "_open", "camera", "epoch", "holder", "seq", "t_ns")
 
     def __init__(self, camera: str, seq: int, t_ns: int, lease: Lease, holder: str) -> None:
         self.camera = camera
         self.seq = seq
         self.t_ns = t_ns
+        self.epoch = 0  # which opening of the camera it is from: numbers of different epochs do not compare
         self.holder = holder
         self._lease = lease
         lease.enter(holder)
@@ -220,7 +230,9 @@ class Frame:
         """Another handle on the same memory, for `holder` to close. Raises FrameClosedError on a closed one."""
         if not self._open:
             raise FrameClosedError(f"{self.holder} shared frame {self.seq} of {self.camera} after closing it")
-        return Frame(self.camera, self.seq, self.t_ns, self._lease, holder)
+        other = Frame(self.camera, self.seq, self.t_ns, self._lease, holder)
+        other.epoch = self.epoch
+        return other
 
     def close(self) -> None:
         """Give this handle back; the last one gives the memory back to the camera."""

@@ -32,9 +32,14 @@ class Hub:
         self._lock = threading.Lock()
         self._leases: dict[int, Lease] = {}
 
-    def attach(self, name: str, *, depth: int = 1, holds: int = 1, paused: bool = False) -> Mailbox:
-        """A mailbox for `name`. Raises BudgetError, one sentence, if the camera's buffers do not suffice."""
-        box = Mailbox(name, depth, holds, paused=paused)
+    def attach(
+        self, name: str, *, depth: int = 1, holds: int = 1, paused: bool = False, keeps: bool = False
+    ) -> Mailbox:
+        """A mailbox for `name`; `keeps`: what waits in it is wanted even when the source has stopped.
+
+        Raises BudgetError, one sentence, if the camera's buffers do not suffice.
+        """
+        box = Mailbox(name, depth, holds, paused=paused, keeps=keeps)
         with self._lock:
             boxes = (*self._mailboxes, box)
             need = buffers_needed(boxes)
@@ -61,6 +66,12 @@ class Hub:
                 box.put(frame)
         self._sweep()
         reap()
+
+    def source_stopped(self) -> None:
+        """Nothing comes any more: pictures waiting to be shown go home, those waiting to be recorded stay."""
+        for box in self._mailboxes:
+            if not box.keeps:
+                box.clear()
 
     def holders(self) -> Counter[str]:
         """How many buffers each holder has now, and under "free" what nobody holds."""

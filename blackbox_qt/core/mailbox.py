@@ -17,12 +17,13 @@ class Mailbox:
     Threads: `put` on the publisher's, `take` on the consumer's; all others any.
     """
 
-    def __init__(self, name: str, depth: int = 1, holds: int = 1, *, paused: bool = False) -> None:
+    def __init__(self, name: str, depth: int = 1, holds: int = 1, *, paused: bool = False, keeps: bool = False) -> None:
         if depth < 1 or holds < 1:
             raise ValueError(f"mailbox {name}: depth and holds are at least 1")
         self.name = name
         self.depth = depth
         self.holds = holds
+        self.keeps = keeps  # what waits is still wanted when the source has stopped
         self.dropped = 0  # frames that were here and went away unseen
         self.dropped_before = 0  # how many of them were older than the frame taken last
         self._frames: deque[Frame] = deque()
@@ -108,6 +109,13 @@ class Mailbox:
             if self._eventfd < 0:
                 self._eventfd = os.eventfd(len(self._frames) and 1, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             return self._eventfd
+
+    def clear(self) -> None:
+        """Send what waits home, not counted as drops."""
+        with self._ready:
+            gone = self._empty()
+        for frame in gone:
+            frame.close()
 
     def _empty(self) -> tuple[Frame, ...]:
         gone = tuple(self._frames)

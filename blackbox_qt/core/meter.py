@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-NS = 1_000_000_000
+from blackbox_qt.core.clock import NS
+
+STOPPED_AFTER_S = 0.3
+"""A picture older than this is not live: it is dimmed and says so, wherever it is shown."""
 
 
 class Meter:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from blackbox_qt.core.clock import Clock
-
-NS = 1_000_000_000
+from blackbox_qt.core.clock import NS, Clock
 
 
 class Pacer:

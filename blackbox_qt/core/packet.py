@@ -13,8 +13,8 @@ NO_LOSS: Mapping[str, int] = MappingProxyType({})
 class StreamInfo:
     """What a decoder and a reader must know about a run of packets.
 
-    A new one is made each time an encoder is opened (camera restarted, size changed): packets of two
-    StreamInfo never share a segment.
+    A new one is made each time an encoder is opened (size or camera changed, time gone back): packets of two StreamInfo
+    never share a segment.
 
     Threads: immutable, any.
     """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import mmap
 import threading
+from contextlib import ExitStack
 from functools import partial
 
 from blackbox_qt.core.frame import Image
 from blackbox_qt.core.layout import Layout
+from blackbox_qt.core.opencv import opencv
 from blackbox_qt.core.pool import BufferPool
 
 
@@ -38,7 +40,11 @@ class Scaler:
         if buffer is None:
             raise RuntimeError("more small pictures are out than the camera has buffers")
         self.made += 1
-        return self._scale(main, target, buffer, pool)
+        with ExitStack() as undo:
+            undo.callback(pool.give, buffer)
+            image = self._scale(main, target, buffer, pool)
+            undo.pop_all()
+        return image
 
     def _pool_for(self, target: Layout) -> BufferPool:
         with self._lock:
@@ -47,8 +53,7 @@ class Scaler:
             return self._pool
 
     def _scale(self, main: Image, target: Layout, buffer: tuple[int, mmap.mmap], pool: BufferPool) -> Image:
-        import cv2
-
+        cv2 = opencv()
         image = Image(target, [buffer[1]], key=("lores", id(pool), buffer[0]), on_end=partial(pool.give, buffer))
         how = cv2.INTER_AREA if main.layout.width > 2 * target.width else cv2.INTER_LINEAR
         for index, (_, _, size) in enumerate(main.layout.format.planes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,16 @@ class Worker:
             self.error = error
             log.debug("%s stopped", self.name, exc_info=True)  # the trace is for --verbose, not for a driver
             if self._on_crash is None:
-                log.critical("%s stopped: %s: %s", self.name, type(error).__name__, error)
+                log.critical("%s stopped: %s", self.name, in_words(error))
             else:
                 self._on_crash(error)
+
+
+def in_words(error: BaseException) -> str:
+    """What an unforeseen error was and where it came from, in one line: "ValueError: no luck (encoder.py:120)".
+
+    Threads: any.
+    """
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({last[0].filename.rpartition('/')[2]}:{last[0].lineno})" if last else ""
+    return f"{type(error).__name__}: {error}{where}"

@@ -15,6 +15,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
+from blackbox_qt.core.clock import NS
 from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.core.mailbox import Mailbox
@@ -23,7 +24,6 @@ from blackbox_qt.core.worker import Worker
 
 log = logging.getLogger(__name__)
 
-NS = 1_000_000_000
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: SPS and PPS in extradata, where MP4 wants them
 _EARLY_NS = 2_000_000  # a frame 2 ms early is still the one due: else jitter would cost a frame's time each second
 _MATRIX = {"bt601": 6, "bt709": 1, "bt2020": 9}  # ITU-T H.273 MatrixCoefficients
@@ -82,6 +82,7 @@ class Encoder:
         self._codec: _Codec | None = None
         self._tally = LossTally(inbox, after)
         self._last_key_ns: int | None = None
+        self._last_t_ns = 0
 
     def add_outlet(self, outlet: Outlet) -> None:
         """Packets go there too from now on; it must wait for a key frame by itself (see `request_key`)."""
@@ -101,32 +102,39 @@ class Encoder:
         self._last_key_ns = None
 
     def _run(self) -> None:
-        while True:
-            frame = self.inbox.take()
-            if frame is None:
-                if self.inbox.closed:
-                    break
-                continue
-            with frame:
-                self._take(frame)
-        self._flush()
+        try:
+            while (frame := self.inbox.take()) is not None:
+                with frame:
+                    self._take(frame)
+            self._flush()
+        finally:
+            self.inbox.close()  # also when dying: frames nobody will take go home
 
     def _take(self, frame: Frame) -> None:
         begin = time.perf_counter()
         main = frame.images["main"]
         identity = self._identity()
-        if self._codec is None or not self._codec.fits(main.layout, identity):
+        if self._codec is None or not self._codec.fits(main.layout, identity) or frame.t_ns < self._last_t_ns:
+            # Time that goes back is another camera clock: what follows is a stream, and a file, of its own.
             self._flush()
             self._codec = _Codec(self.camera, main.layout, identity, self._settings)
             self._last_key_ns = None
-        lost = self._tally.before(frame.seq)
-        key = self._last_key_ns is None or frame.t_ns - self._last_key_ns >= self._settings.key_interval_ns - _EARLY_NS
-        if key:
-            self._last_key_ns = frame.t_ns
+        if self.last_seq is None:
+            self.last_seq = frame.seq - 1
+        lost = self._tally.before(frame.seq, frame.epoch)
+        key = self._key_is_due(frame.t_ns)
+        self._last_t_ns = frame.t_ns
         self._hand_out(self._codec.encode(main, frame.seq, frame.t_ns, lost, key))
         self.encoded += 1
         self.last_seq = frame.seq
         self.busy_s += time.perf_counter() - begin
+
+    def _key_is_due(self, t_ns: int) -> bool:
+        last = self._last_key_ns  # read once: request_key() may come from another thread
+        due = last is None or t_ns - last >= self._settings.key_interval_ns - _EARLY_NS
+        if due:
+            self._last_key_ns = t_ns
+        return due
 
     def _flush(self) -> None:
         codec, self._codec = self._codec, None
@@ -143,8 +151,8 @@ class LossTally:
     """Says how many frames are missing before each one, and whose fault it is.
 
     What the mailbox dropped is its own; any other hole in the driver's numbers is the camera's, but the first one after
-    `last`, when an encoder takes over from one that died, is the encoder's. Numbers that go back mean the camera was
-    opened anew.
+    `last`, when an encoder takes over from one that died, is the encoder's. Numbers of another epoch, or that go back,
+    are of a camera that was opened anew and say nothing about frames missing.
 
     Threads: the mailbox's consumer.
     """
@@ -152,15 +160,18 @@ class LossTally:
     def __init__(self, inbox: Mailbox, last: int | None = None) -> None:
         self._inbox = inbox
         self._last = last
+        self._epoch: int | None = None
         self._rest = "camera" if last is None else "encoder"
         self._accounted = inbox.dropped
 
-    def before(self, seq: int) -> dict[str, int]:
+    def before(self, seq: int, epoch: int = 0) -> dict[str, int]:
         """Frames lost since the one asked about before, by cause; call once for each frame taken."""
         last, self._last = self._last, seq
         ours = self._inbox.dropped_before - self._accounted
         self._accounted += ours
-        hole = 0 if last is None or seq <= last else seq - last - 1
+        anew = self._epoch not in (None, epoch)
+        self._epoch = epoch
+        hole = 0 if last is None or anew or seq <= last else seq - last - 1
         lost = {"mailbox": ours, self._rest: max(0, hole - ours)}
         self._rest = "camera"
         return {cause: count for cause, count in lost.items() if count}
@@ -176,6 +187,7 @@ class _Codec:
         self._layout = _shape(layout)
         self._identity = identity
         self._waiting: dict[int, tuple[int, int, dict[str, int]]] = {}
+        self._last_pts = 0
         self._context = self._open(layout, identity, settings)
         self.stream = StreamInfo(
             camera, layout.width, layout.height, bytes(self._context.extradata or b""), identity.fps,
@@ -192,7 +204,8 @@ class _Codec:
         context.time_base = Fraction(1, NS // 1000)
         context.framerate = Fraction(identity.fps).limit_denominator(1001)
         context.bit_rate = settings.bitrate
-        context.gop_size = 1_000_000  # key frames come by time, never by count
+        # Key frames come by time; by count only if the camera's time stood still, so that a file can still be cut.
+        context.gop_size = max(60, int(2 * identity.fps * settings.key_interval_ns / NS))
         context.max_b_frames = 0
         context.flags |= _GLOBAL_HEADER
         context.colorspace = _MATRIX[layout.matrix]
@@ -216,7 +229,7 @@ class _Codec:
 
     def encode(self, image: Image, seq: int, t_ns: int, lost: dict[str, int], key: bool) -> list[Packet]:
         picture = wrap(image)
-        pts = t_ns // 1000
+        pts = self._last_pts = max(t_ns // 1000, self._last_pts + 1)  # two frames may carry one time
         picture.pts = pts
         picture.time_base = self._context.time_base
         if key:

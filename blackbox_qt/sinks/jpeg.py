@@ -14,14 +14,13 @@ from typing import Any
 import simplejpeg
 
 from blackbox_qt.core import card
-from blackbox_qt.core.clock import Clock
+from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.colour import to_jfif
 from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.mailbox import Mailbox
+from blackbox_qt.core.meter import STOPPED_AFTER_S
 from blackbox_qt.core.worker import Worker
 
-STOPPED_AFTER_S = 0.3
-"""A picture older than this is a lie: it is sent again, dim, with words (DESIGN rule 5)."""
 _CARD_EVERY_S = 1.0
 
 
@@ -78,6 +77,7 @@ class JpegSink:
         self._next_ns = 0
         self._base = card.blank(640, 360)
         self._title = ""
+        self._ended = ""  # why no more jobs are taken
         inbox.paused = True
 
     @property
@@ -112,8 +112,13 @@ class JpegSink:
         """Run `job(frame)` on the next frame, on this sink's thread: for stills. The frame is closed after it."""
         future: Future[Any] = Future()
         with self._lock:
-            self._jobs.append((job, future))
-        self._wake()
+            ended = self._ended
+            if not ended:
+                self._jobs.append((job, future))
+        if ended:
+            future.set_exception(RuntimeError(ended))
+        else:
+            self._wake()
         return future
 
     def _wake(self) -> None:
@@ -131,6 +136,7 @@ class JpegSink:
             self.inbox.paused = False
 
     def _run(self) -> None:
+        ended = "the stream failed"
         try:
             while not self._worker.stop_requested.is_set():
                 self._sleep_if_idle()
@@ -141,8 +147,10 @@ class JpegSink:
                         self._take(frame)
                 elif self._listeners and not self.inbox.closed:
                     self._publish_card()
+            ended = "the program is ending"
         finally:
-            self._refuse("the program is ending")
+            self.inbox.close()  # also when dying: frames nobody will take go home
+            self._refuse(ended)
 
     def _shown_stopped(self) -> bool:
         return self.latest is not None and self.latest.stopped
@@ -164,7 +172,9 @@ class JpegSink:
 
     def _due(self, t_ns: int) -> bool:
         """Keep to the highest rate allowed, forgiving a frame that is a quarter early."""
-        interval = int(1e9 / self._settings.fps)
+        interval = int(NS / self._settings.fps)
+        if t_ns < self._next_ns - 2 * interval:
+            self._next_ns = t_ns  # time went back: the camera was opened anew
         if t_ns < self._next_ns - interval // 4:
             return False
         self._next_ns = max(self._next_ns, t_ns - interval) + interval
@@ -187,9 +197,11 @@ class JpegSink:
 
     def _refuse(self, why: str) -> None:
         with self._lock:
+            self._ended = why
             jobs, self._jobs = self._jobs, deque()
         for _, future in jobs:
-            future.set_exception(RuntimeError(why))
+            if future.set_running_or_notify_cancel():
+                future.set_exception(RuntimeError(why))
 
 
 def encode(image: Image, quality: int) -> bytes:

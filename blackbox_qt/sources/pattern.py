@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from blackbox_qt.core.clock import Clock, SystemClock
+from blackbox_qt.core.clock import NS, Clock, SystemClock
 from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.core.pace import Pacer
@@ -18,10 +18,9 @@ from blackbox_qt.core.worker import Worker
 from blackbox_qt.sources import marks
 from blackbox_qt.sources.source import CLOSE_LIMIT_S, Deliver, Failed, SourceError
 
-NS = 1_000_000_000
 _SPEC = re.compile(r"(?:(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?))?")
-_SMALLEST, _LARGEST = 64, 4096  # pixels
-_FASTEST = 240  # frames per second
+_SMALLEST, _LARGEST = 32, 8192  # pixels
+_SLOWEST, _FASTEST = 0.1, 1000  # frames per second
 _BARS = ((235, 128, 128), (210, 16, 146), (170, 166, 16), (145, 54, 34), (106, 202, 222), (81, 90, 240), (41, 240, 110))
 """75 % colour bars, (Y, Cb, Cr), ITU-R BT.471."""
 
@@ -49,8 +48,9 @@ class PatternSource:
                     f"pattern: {name} {side} is not allowed; use an even number from {_SMALLEST} to {_LARGEST}",
                     permanent=True,
                 )
-        if not 0 < fps <= _FASTEST:
-            raise SourceError(f"pattern: {fps:g} frames per second is not allowed; use 1 to {_FASTEST}", permanent=True)
+        if not _SLOWEST <= fps <= _FASTEST:
+            words = f"pattern: {fps:g} frames per second is not allowed; use {_SLOWEST} to {_FASTEST}"
+            raise SourceError(words, permanent=True)
         self.camera = camera
         self.device = f"pattern {width}x{height}@{fps:g}"
         self.buffers = buffers

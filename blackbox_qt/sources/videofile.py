@@ -11,7 +11,7 @@ import av
 import av.error
 import av.video.frame
 
-from blackbox_qt.core.clock import Clock, SystemClock
+from blackbox_qt.core.clock import NS, Clock, SystemClock
 from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.layout import Layout, Plane
 from blackbox_qt.core.pace import Pacer
@@ -19,11 +19,11 @@ from blackbox_qt.core.pool import Lending
 from blackbox_qt.core.worker import Worker
 from blackbox_qt.sources.source import CLOSE_LIMIT_S, Deliver, Failed, SourceError
 
-NS = 1_000_000_000
 log = logging.getLogger(__name__)
 
 _MATRIX = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}  # ITU-T H.273 MatrixCoefficients
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_LONGEST_HOLE_NS = NS // 2
 
 
 class VideoFileSource:
@@ -98,33 +98,37 @@ class VideoFileSource:
             if due is None:
                 return
             seq, self._seq = self._seq, self._seq + 1
-            if self._lending.acquire():
-                layout, buffers = _wrap(self._as_420(picture))
-                image = Image(layout, buffers)
-                deliver(Frame.lend(self.camera, seq, due, {"main": image}, self._lending.release))
-            del picture  # the decoder may not reuse it while we hold it
+            layout, buffers = _wrap(self._as_420(picture))
+            if self._lending.acquire():  # else the frame is lost, like on a camera: a hole in the numbers
+                images = {"main": Image(layout, buffers)}
+                deliver(Frame.lend(self.camera, seq, due, images, self._lending.release))
+            del picture, buffers  # the frame alone keeps them now
 
     def _endless(self) -> Iterator[tuple[int, av.video.frame.VideoFrame]]:
-        """(footage time in ns, picture), loop after loop. Raises SourceError when nothing can be decoded."""
+        """(footage time in ns, picture), loop after loop, from 0; holes in the file are shortened to half a second.
+
+        Raises SourceError when nothing can be decoded.
+        """
         assert self._container is not None
         stream = self._container.streams.video[0]
         step = int(NS / self.fps)
-        base = 0
+        now, count = -step, 0
         while True:
             self._container.seek(0)
-            last = None
+            before, count = None, 0
             try:
                 for picture in self._container.decode(stream):
-                    at = step + last if picture.time is None and last is not None else int((picture.time or 0) * NS)
-                    last = at if last is None else max(last + 1, at)
-                    yield base + last, picture
+                    at = None if picture.time is None else int(picture.time * NS)
+                    known = at is not None and before is not None
+                    now += min(max(1, at - before), _LONGEST_HOLE_NS) if known else step  # type: ignore[operator]
+                    before, count = at, count + 1
+                    yield now, picture
             except av.error.FFmpegError as error:
-                if last is None:
+                if not count:
                     raise self._unusable(error) from error
-                log.warning("%s: damaged after %.1f s, playing it again from the start", self.path, last / NS)
-            if last is None:
+                log.warning("%s: damaged after %d pictures, playing it again from the start", self.path, count)
+            if not count:
                 raise SourceError(f"video file {self.path} holds no picture")
-            base += last + step
 
     def _as_420(self, picture: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:
         if picture.format.name in ("yuv420p", "yuvj420p", "nv12"):

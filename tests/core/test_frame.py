@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 import threading
 
 import numpy as np
@@ -58,16 +59,33 @@ def test_a_view_dies_with_the_frame() -> None:
         image.view()
 
 
-@pytest.mark.parametrize("take", ["view", "plane"])
+@pytest.mark.parametrize("take", ["view", "plane", "slice"])
 def test_a_view_that_outlives_its_frame_is_reported(take: str, expected_alarms: list[str]) -> None:
     expected_alarms.append("outlived its frame")
     frame = lend([])
     image = frame.images["main"]
-    kept = image.view() if take == "view" else image.plane(0)
+    kept = {"view": image.view, "plane": lambda: image.plane(0), "slice": lambda: image.plane(0)[3:5, ::2]}[take]()
     frame.close()
     with pytest.raises(FrameClosedError):
         image.view()
     del kept
+
+
+@pytest.mark.parametrize("take", ["view", "plane", "slice"])
+def test_memory_cannot_be_unmapped_under_a_view(take: str, expected_alarms: list[str]) -> None:
+    """A driver's buffer that goes away under somebody's array is a crash; an error at close is not."""
+    expected_alarms.append("outlived its frame")
+    layout = Layout.packed(64, 48)
+    memory = mmap.mmap(-1, layout.size)
+    frame = Frame.lend("front", 0, 0, {"main": Image(layout, [memory])}, lambda: None)
+    image = frame.images["main"]
+    kept = {"view": image.view, "plane": lambda: image.plane(0), "slice": lambda: image.plane(0)[3:5, ::2]}[take]()
+    frame.close()
+    with pytest.raises(BufferError):
+        memory.close()
+    assert kept[0] is not None
+    del kept
+    memory.close()
 
 
 def test_a_forgotten_frame_is_named_and_sent_home(expected_alarms: list[str]) -> None:

@@ -177,6 +177,51 @@ def test_what_was_missed_while_there_was_no_encoder_is_the_encoders(until: Until
     assert [(p.seq, dict(p.lost)) for p in rig.packets[3:]] == [(7, {"encoder": 4}), (8, {})]
 
 
+def test_time_that_goes_back_begins_a_new_stream_and_loses_nothing(until: Until) -> None:
+    rig = Rig()
+    rig.encoder.start()
+    rig.run(4, until)
+    rig.t_ns -= 3600 * 10**9
+    rig.run(4, until)
+    rig.end()
+    assert [p.seq for p in rig.packets] == list(range(8))
+    assert [p.key for p in rig.packets] == [True, False, False, False] * 2
+    assert rig.packets[3].stream is not rig.packets[4].stream
+
+
+def test_time_that_stands_still_is_encoded_all_the_same(until: Until) -> None:
+    rig = Rig()
+    rig.encoder.start()
+    rig.run(70, until, step_ns=0)
+    rig.end()
+    assert [p.seq for p in rig.packets] == list(range(70)) and not rig.errors
+    assert sum(p.key for p in rig.packets) == 2, "so that a file can be cut"
+
+
+def test_numbers_of_another_opening_are_no_loss() -> None:
+    source, hub = HandSource(), Hub("front", 12)
+    box = hub.attach("encoder", depth=4)
+    tally = LossTally(box)
+    assert tally.before(10, epoch=1) == {}
+    assert tally.before(5000, epoch=2) == {}
+    assert tally.before(5003, epoch=2) == {"camera": 2}
+    hub.detach(box)
+    assert not source.opened
+
+
+def test_a_dead_encoder_keeps_no_frame(until: Until) -> None:
+    rig = Rig(Layout.packed(64, 48))
+    rig.encoder.add_outlet(lambda packet: (_ for _ in ()).throw(OSError("gone")))
+    for i in range(3):
+        rig.source.tick(10**9 + i)
+    rig.encoder.start()
+    until(lambda: rig.errors)
+    until(lambda: rig.source.out == 0)
+    rig.source.tick(10**9 + 9)
+    assert rig.source.out == 0
+    rig.end()
+
+
 def test_a_format_it_cannot_encode_is_one_sentence(until: Until) -> None:
     rig = Rig(Layout.packed(64, 48, "YUYV"))
     rig.source._images = lambda memory, number: {"main": Image(Layout.packed(64, 48, "YUYV"), [memory])}  # type: ignore[method-assign,list-item]

@@ -151,12 +151,24 @@ def test_a_job_given_up_is_passed_over(until: Until) -> None:
     rig.end()
 
 
-def test_jobs_left_at_the_end_are_refused() -> None:
+def test_jobs_left_at_the_end_are_refused_and_so_are_later_ones() -> None:
     rig = Rig()
-    future = rig.sink.grab(lambda frame: None)
+    given_up, future = rig.sink.grab(lambda frame: None), rig.sink.grab(lambda frame: None)
+    assert given_up.cancel()
     rig.end()
-    with pytest.raises(RuntimeError, match="ending"):
-        future.result(5)
+    for refused in (future, rig.sink.grab(lambda frame: None)):
+        with pytest.raises(RuntimeError, match="ending"):
+            refused.result(5)
+
+
+def test_time_that_goes_back_does_not_stop_the_stream(until: Until) -> None:
+    rig = Rig(fps=30)
+    with rig.sink.watch(lambda: None):
+        until(lambda: rig.tick() or rig.sink.encoded)
+        rig.source.clock.advance(-3600)
+        made = rig.sink.encoded
+        until(lambda: rig.tick() or rig.sink.encoded > made)
+    rig.end()
 
 
 @pytest.mark.parametrize("fourcc", ["YU12", "NV12", "NV12 in two buffers"])
@@ -196,8 +208,9 @@ def test_the_small_picture_has_the_colours_of_the_large_one(layout: Layout) -> N
     scaler = Scaler(100, 100, 2)
     small = scaler(main)
     assert (small.layout.width, small.layout.height, small.layout.fourcc) == (100, 56, layout.fourcc)
-    for index, plane in enumerate(small.planes()):
-        assert plane.min() == plane.max() == 60 + 40 * index
+    assert [(int(p.min()), int(p.max())) for p in small.planes()] == [
+        (60 + 40 * i,) * 2 for i in range(len(main.planes()))
+    ]
     small.end()
     again = scaler(main)
     assert scaler.made == 2

@@ -23,7 +23,7 @@ Until = Callable[[Callable[[], object]], None]
     [
         ("nonsense", "is not known"),
         ("pattern:12", "not understood"),
-        ("pattern:63x64", "width 63 is not allowed"),
+        ("pattern:65x64", "width 65 is not allowed"),
         ("pattern:640x481@30", "height 481 is not allowed"),
         ("pattern:640x480@0", "0 frames per second"),
         ("file:", "needs a path"),
@@ -75,6 +75,7 @@ def test_pattern_paints_its_own_number_and_time(until: Until) -> None:
         with frame:
             luma = frame.images["main"].plane(0)
             seen.append((marks.read(luma) == (frame.seq, frame.t_ns // 1000), luma[100:].copy()))
+            del luma
 
     source.open()
     source.start(deliver, fail)
@@ -123,6 +124,21 @@ def test_real_footage_is_lent_as_it_was_decoded(road: Path, until: Until) -> Non
     assert abs(np.diff([s[1] for s in seen]) - 40_000_000).max() < 1_000_000
 
 
+def test_a_file_that_does_not_begin_at_0_and_has_a_hole_plays_on(tmp_path: Path, until: Until) -> None:
+    path = tmp_path / "late.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", 100)
+        stream.width, stream.height, stream.pix_fmt, stream.time_base = 64, 48, "yuv420p", Fraction(1, 100)
+        for number in (3000, 3001, 3002, 3900, 3901):  # begins at 30 s, and 9 s are missing
+            picture = av.VideoFrame(64, 48, "yuv420p")
+            picture.pts, picture.time_base = number, Fraction(1, 100)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    seen = played(path, 11, until)
+    steps = np.diff([s[1] for s in seen]) / 1e6
+    assert max(steps) <= 501 and sorted(steps)[:8] == pytest.approx([10] * 8, abs=1)
+
+
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist; check the path") as caught:
         make(f"file:{tmp_path}/none.mp4", "front", 12).open()
@@ -154,10 +170,7 @@ def test_sound_without_picture_is_one_sentence(tmp_path: Path) -> None:
         make(f"file:{path}", "front", 12).open()
 
 
-def test_a_truncated_file_plays_what_there_is_or_says_so(
-    tmp_path: Path, until: Until, expected_alarms: list[str]
-) -> None:
-    expected_alarms.append("damaged after")
+def test_a_truncated_file_plays_what_there_is_or_says_so(tmp_path: Path, until: Until) -> None:
     whole = small_video(tmp_path / "v.mkv", frames=40).read_bytes()
     path = tmp_path / "cut.mkv"
     path.write_bytes(whole[: len(whole) * 2 // 3])

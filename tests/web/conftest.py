@@ -81,9 +81,9 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 
 @pytest.fixture(autouse=True)
-def other_tests_load(expected_alarms: list[str]) -> None:
+def other_tests_load(possible_alarms: list[str]) -> None:
     """A machine that is busy with tests may lose frames; what is lost to visitors is looked at by its own test."""
-    expected_alarms.append("frames lost so far")
+    possible_alarms.append("frames lost so far")
 
 
 @pytest.fixture
