@@ -42,7 +42,8 @@ class FinishedSegment:
 class OpenSegment:
     """One `.part` file, from its first box to its final name. Every method may block on the disk, raises OSError.
 
-    After an OSError the only call allowed is `abandon`: a later sync of the same descriptor may lie.
+    After an OSError before `end` has returned only `abandon` and `discard` are allowed: a later sync of the same
+    descriptor may lie.
 
     Threads: the Writer's.
     """
@@ -53,7 +54,7 @@ class OpenSegment:
         self.totals = Totals()
         self.bytes = 0
         self.durable: Link | None = None  # the last record known to be on the disk
-        self.ended = False  # the end record is on the disk; only the name may be missing
+        self._reason = ""
         self._disk = disk
         self._clock = clock
         self._fd: int | None = None
@@ -138,24 +139,36 @@ class OpenSegment:
         self._disk.datasync(self._fd)
         self.durable = Link(self.place.name.stem, self._digest)
 
-    def finish(self, reason: str) -> FinishedSegment:
-        """End record, index, sync, final name, all durable on return."""
+    def end(self, reason: str) -> None:
+        """End record, index, sync: all but the name is durable on return."""
         assert self._fd is not None
-        assert self.totals.first
-        assert self.totals.last
         self._write([], record.end(reason, self.totals, self._clock.anchor()))
+        self._reason = reason
         index = fmp4.index(self._index)
         self._disk.write(self._fd, [index])
         self.bytes += len(index)
         self.sync()
-        self.ended = True
-        fd, self._fd = self._fd, None
-        self._disk.close(fd)
-        self._disk.rename(self.path, self.final)
+        self.abandon()  # what close might say after this sync is of no interest
+
+    def name(self) -> FinishedSegment:
+        """Give it its final name after `end`, durable on return. May be called again after an OSError."""
+        assert self.totals.first
+        assert self.totals.last
+        try:
+            self._disk.rename(self.path, self.final)
+        except FileNotFoundError:
+            if not self._disk.exists(self.final):  # else a try before this one got so far
+                raise
         write_sidecar(self._disk, self.place.folder, self.place.name, "finished")  # syncs the directory: both names
         first, last = self.totals.first.t_ns, self.totals.last.t_ns
         frames = self.totals.frames
-        return FinishedSegment(self.final, self.place.name, self.stream, reason, frames, self.bytes, first, last)
+        return FinishedSegment(self.final, self.place.name, self.stream, self._reason, frames, self.bytes, first, last)
+
+    @property
+    def gone(self) -> bool:
+        """Somebody took the file out of its folder."""
+        folder_is_there = self._disk.is_dir(self.place.folder)
+        return folder_is_there and not self._disk.exists(self.path) and not self._disk.exists(self.final)
 
     def discard(self) -> None:
         """Abandon it and, when nothing of it is durable, take its names away: all that was in it is written again."""

@@ -12,12 +12,12 @@ from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.packet import NO_LOSS, Packet, StreamInfo
 from blackbox_qt.storage.disk import words_for
 from blackbox_qt.storage.memory import Entry, PacketMemory
+from blackbox_qt.storage.naming import Naming, Retry
 from blackbox_qt.storage.open_segment import FinishedSegment, OpenSegment
 from blackbox_qt.storage.segment import Store
 from blackbox_qt.storage.status import WriterSettings, WriterStatus, judge
 
 _MS = 1_000_000
-_RETRY_NS, _RETRY_MAX_NS = NS // 2, 5 * NS
 _BACKLOG_SYNC = 8  # fragments written between two syncs while catching up after a stall
 
 
@@ -39,7 +39,7 @@ class Recording:
         self._disk = store.disk
         self._clock = clock
         self._settings = settings
-        self._on_segment = on_segment
+        self._naming = Naming(store.data, on_segment)
         self._segment_ns = round(settings.segment_s * NS)
         self._fragment_ns = settings.fragment_ms * _MS
         self._lock = threading.Lock()  # never held while calling out
@@ -51,9 +51,8 @@ class Recording:
         self._unsynced_fragments = 0
         self._synced_at: int | None = None
         self._fault = ""
-        self._retry_at = 0
-        self._retry_ns = _RETRY_NS
-        self._frames = self._durable = self._bytes = self._segments = 0
+        self._retry = Retry()
+        self._frames = self._durable = self._bytes = 0
         self._ended = False
 
     def put(self, packet: Packet) -> bool:
@@ -82,8 +81,8 @@ class Recording:
         """No more packets; the steps that follow write the rest and end the segment, or give up after the time."""
         with self._lock:
             self._finish_by = self._clock.boot_ns() + round(timeout_s * NS)
-            self._retry_at = 0
-            self._retry_ns = _RETRY_NS
+            self._retry.reset()
+            self._naming.retry.reset()
 
     def _refusal(self, now: int) -> str:
         """The cause under which a packet that comes now is lost; "" if it is taken in."""
@@ -121,11 +120,12 @@ class Recording:
         After `finish`, `ended` tells when there is nothing left to do.
         """
         now = self._clock.boot_ns()
-        if self._fault and now < self._retry_at:
+        if self._fault and now < self._retry.at_ns:
             return self._wait_for_retry(now)
         try:
             self._write_what_is_complete(now)
             self._sync_if_due(self._clock.boot_ns())
+            self._naming.step(self._clock.boot_ns())
             self._close_if_stopped()
         except OSError as error:
             self._fail(error)
@@ -133,9 +133,9 @@ class Recording:
         return self._next_wait(self._clock.boot_ns())
 
     def _wait_for_retry(self, now: int) -> float:
-        if self._finish_by is not None and self._retry_at > self._finish_by:
+        if self._finish_by is not None and self._retry.at_ns > self._finish_by:
             self._ended = True
-        return max(0, self._retry_at - now) / NS
+        return max(0, self._retry.at_ns - now) / NS
 
     def _write_what_is_complete(self, now: int) -> None:
         while True:
@@ -231,14 +231,12 @@ class Recording:
         self._mark_durable()
 
     def _mark_durable(self) -> None:
-        self._fault, self._retry_ns = "", _RETRY_NS
-        self._synced_at = self._clock.boot_ns()
-        self._note_durable()
-
-    def _note_durable(self) -> None:
         """Everything handed out is on the medium: only now may it leave the memory."""
         assert self._segment is not None
         assert self._segment.durable is not None
+        self._fault = ""
+        self._retry.reset()
+        self._synced_at = self._clock.boot_ns()
         self._unsynced_fragments = 0
         self._store.continue_from(self._segment.place, self._segment.durable)
         with self._lock:
@@ -248,28 +246,27 @@ class Recording:
         """A pause or the end of all recording closes the segment once everything is in it."""
         with self._lock:
             rest = self._memory.unsynced and self._memory.waiting
-            finishing = self._finish_by is not None
+            finish_by = self._finish_by
             paused = self._is_paused(self._clock.boot_ns())
-        if rest or not (finishing or paused):
+        if rest or not (finish_by is not None or paused):
             return
         if self._segment is not None:
-            self._close("stopped" if finishing else "paused")
-        self._ended = finishing
+            self._close("paused" if finish_by is None else "stopped")
+        unnamed = self._naming.due_ns()
+        self._ended = finish_by is not None and (unnamed is None or unnamed > finish_by)
 
     def _close(self, reason: str) -> None:
         assert self._segment is not None
-        finished = self._segment.finish(reason)
+        self._segment.end(reason)
         self._mark_durable()
+        self._naming.add(self._segment)
         self._segment = None
-        self._segments += 1
-        self._on_segment(finished)
+        self._naming.step(self._clock.boot_ns())
 
     def _fail(self, error: OSError) -> None:
         """The descriptor may lie from now on: leave the file, and write what is not durable to a new one."""
-        now = self._clock.boot_ns()
         self._fault = words_for(error, self._store.data)
-        self._retry_at = now + self._retry_ns
-        self._retry_ns = min(2 * self._retry_ns, _RETRY_MAX_NS)
+        self._retry.failed(self._clock.boot_ns())
         self.abandon(discard=self._finish_by is None)  # at the end it may be the last that is left of these pictures
 
     def abandon(self, *, discard: bool = False) -> None:
@@ -279,8 +276,6 @@ class Recording:
         """
         self._unsynced_fragments = 0
         if self._segment is not None:
-            if self._segment.ended:  # only its final name is missing: nothing of it need be written again
-                self._note_durable()
             if discard:
                 self._segment.discard()
             else:
@@ -297,6 +292,8 @@ class Recording:
             due.append(newest + self._fragment_ns)
         if self._unsynced_fragments and self._synced_at is not None:
             due.append(self._synced_at + self._settings.sync_ms * _MS)
+        if (unnamed := self._naming.due_ns()) is not None:
+            due.append(unnamed)
         return max(0, min(due) - now) / NS if due else None
 
     @property
@@ -306,7 +303,7 @@ class Recording:
 
     @property
     def all_durable(self) -> bool:
-        """Every packet that was taken in is on the medium, and no segment is open."""
+        """Every packet that was taken in is on the medium, and no segment is open; one may lack its final name."""
         with self._lock:
             return self._memory.unsynced == 0 and self._segment is None and not self._fault
 
@@ -316,9 +313,9 @@ class Recording:
         return self._durable > 0
 
     @property
-    def fault(self) -> str:
+    def trouble(self) -> str:
         """What the disk last said, in words; "" while it works."""
-        return self._fault
+        return self._fault or self._naming.words
 
     def status(self) -> WriterStatus:
         """One consistent look; the disk is not asked."""
@@ -338,13 +335,13 @@ class Recording:
                 queue_s=self._memory.seconds,
                 unsynced_age_s=max(0, now - oldest) / NS if oldest is not None else 0.0,
                 lost=MappingProxyType(dict(Counter(self._memory.lost))),
-                segments=self._segments,
+                segments=self._naming.named,
                 paused_until_ns=self._paused_until,
             )
         if self._fault:
             return replace(status, state="fault", words=self._fault)
         if self._ended:
-            return replace(status, state="idle", words="Recording has ended")
+            return replace(status, state="idle", words=self._naming.words or "Recording has ended")
         since_sync = None if self._synced_at is None else (now - self._synced_at) / NS
         state, words = judge(paused, status.unsynced_age_s, since_sync, self._settings)
-        return replace(status, state=state, words=words)
+        return replace(status, state=state, words=words or self._naming.words)

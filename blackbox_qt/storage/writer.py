@@ -106,7 +106,7 @@ class Writer:
         """Tell the log about a new fault, and about its end; once each."""
         if not self.first_durable.is_set() and self._recording.has_durable:
             self.first_durable.set()
-        words = self._recording.fault
+        words = self._recording.trouble
         if words != self._words:
             self._words = words
             log.log(logging.ERROR if words else logging.INFO, "%s: %s", self.camera, words or "recording again")

@@ -109,6 +109,7 @@ class FaultDisk(Disk):
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.faults: list[Callable[[str, int], int | None]] = []
+        self.refuse: Callable[[str, str], bool] = lambda *_: False  # (op, path): EIO
         self.room: int | None = None  # bytes that can still be written
         self.gate = threading.Event()
         self.gate.set()
@@ -123,6 +124,8 @@ class FaultDisk(Disk):
 
     def _op(self, op: str, path: object = "") -> None:
         self.counts[op] += 1
+        if self.refuse(op, str(path)):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
         for fault in self.faults:
             if code := fault(op, self.counts[op]):
                 raise OSError(code, os.strerror(code), str(path))

@@ -234,6 +234,55 @@ def test_a_failed_sync_abandons_the_file_and_starts_at_the_key_frame(tmp_path: P
     assert check_paths([tmp_path]).repeated == first.frames - 30
 
 
+@pytest.mark.parametrize("op", ["rename", "replace"])
+def test_a_final_name_that_is_refused_is_given_later(tmp_path: Path, op: str) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk, segment_s=0.9)
+    packets = dull(300)
+    bench.feed(packets[:20])
+    last_part = {"rename": "front-000001-00001.mp4", "replace": "front-000001-00001.json.tmp"}[op]
+    disk.refuse = lambda asked, path: asked == op and path.endswith(last_part)
+    bench.feed(packets[20:45])
+    status = bench.recording.status()
+    assert (status.state, status.segments, bench.finished) == ("recording", 0, []), "the pictures are safe all the same"
+    assert status.words == (
+        f"Card error: Input/output error on {tmp_path}: front-000001-00001 is whole, but its final name is not safe"
+    )
+    assert status.lost == {}
+    disk.refuse = lambda *_: False
+    bench.feed(packets[45:])
+    bench.finish()
+    assert [done.name.seq for done in bench.finished] == list(range(1, 11))
+    assert bench.recording.status().words == "Recording has ended"
+    assert bench.parts() == []
+    assert frames_on_disk(bench) == times(packets)
+    assert bench.files()[0].with_suffix(".json").read_text().count("finished") == 1
+
+
+def test_at_the_end_a_missing_name_is_said_and_all_is_durable(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    bench.feed(dull(45))
+    disk.refuse = lambda op, path: op == "rename" and path.endswith(".mp4")
+    began = bench.clock.now
+    bench.finish()
+    assert bench.clock.now - began <= 4 * SECOND
+    assert bench.recording.all_durable
+    assert "its final name is not safe" in bench.recording.status().words
+    assert look(bench.parts()[0]).end_reason == "stopped"
+
+
+def test_a_segment_that_was_taken_away_is_not_waited_for(tmp_path: Path, expected_alarms: list[str]) -> None:
+    expected_alarms.append("was taken away before it had its final name")
+    bench = Bench(tmp_path, segment_s=0.9)
+    bench.feed(dull(20))
+    bench.parts()[0].unlink()
+    bench.feed(dull(90)[20:])
+    bench.finish()
+    assert [done.name.seq for done in bench.finished] == [2, 3]
+    assert bench.recording.all_durable
+
+
 def test_retries_slow_down_to_five_seconds_and_heal(tmp_path: Path) -> None:
     disk = FaultDisk()
     bench = Bench(tmp_path, disk, memory_s=100)
@@ -329,9 +378,10 @@ def test_a_fault_that_lasts_keeps_the_newest_ten_seconds(tmp_path: Path) -> None
     assert check_paths([tmp_path]).ok
 
 
-def test_a_data_folder_that_was_removed_comes_back(tmp_path: Path) -> None:
+def test_a_data_folder_that_was_removed_comes_back(tmp_path: Path, expected_alarms: list[str]) -> None:
     import shutil
 
+    expected_alarms.append("was taken away before it had its final name")
     bench = Bench(tmp_path, segment_s=1)
     packets = dull(120)
     bench.feed(packets[:45])
