@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from blackbox_qt.config import WebConfig
 
 _BACKLOG = 128
-_NOTSENT_LOWAT_BYTES = 16 * 1024
+NOTSENT_LOWAT_BYTES = 16 * 1024
+"""What may wait unsent in the kernel for one visitor: little, so that a slow one sees new pictures."""
 _TCP_NOTSENT_LOWAT = 25  # tcp(7); Python's socket module has no name for it
 _STUCK_MS = 20_000
 
@@ -67,7 +68,7 @@ def _prepare(sock: socket.socket, version: int) -> None:
     if version == 6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # "::" serves IPv4 too
     # A slow phone's old frames must wait here, where a newer one can take their place, and not in the kernel.
-    sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _NOTSENT_LOWAT_BYTES)
+    sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES)
     # A phone that left the Wi-Fi without a word, or that reads nothing, goes after this time.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STUCK_MS)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import sys
 from contextlib import AbstractContextManager, ExitStack, suppress
 
 from starlette.responses import Response
@@ -12,6 +14,7 @@ from blackbox_qt.app.camera import Camera
 from blackbox_qt.sinks.jpeg import JpegFrame, JpegSink
 from blackbox_qt.web.connection import SCOPE_KEY, Connection
 from blackbox_qt.web.gate import SECURITY_HEADERS
+from blackbox_qt.web.listen import NOTSENT_LOWAT_BYTES
 
 BOUNDARY = "blackbox-frame"
 CONTENT_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
@@ -20,6 +23,7 @@ MIXED_TYPE = f"multipart/mixed; boundary={BOUNDARY}"
 STUCK_S = 20.0
 """A viewer that has not taken one whole picture for so long is put out."""
 _CHECK_S = 0.5
+_SIOCOUTQNSD = 0x894B  # tcp(7): bytes written to the socket that have not been sent
 _DELIMITER = f"--{BOUNDARY}\r\n".encode()
 # Neither Content-Length nor chunks: the stream ends with the connection, which HTTP/1.0 and 1.1 clients all take.
 _REST = b"".join(b"%s: %s\r\n" % pair for pair in [(b"connection", b"close"), *SECURITY_HEADERS]) + b"\r\n" + _DELIMITER
@@ -70,12 +74,19 @@ class Viewer:
 
     def offer(self, frame: JpegFrame, data: bytes) -> None:
         """Send it, unless an older picture is still on its way out: then `_drained` takes the newest of that time."""
-        if self.busy_since is not None or frame is self.seen:
+        if self.busy_since is not None or frame is self.seen or self._transport.is_closing():
             return
+        if self._unsent_bytes() > NOTSENT_LOWAT_BYTES:
+            return  # tried again with the next frame
         self.seen = frame
         self._transport.write(data)
         if self._transport.get_write_buffer_size():
             self.busy_since = self._broadcast.now()
+
+    def _unsent_bytes(self) -> int:
+        """What the kernel holds and has not sent. It takes a whole picture beyond its low-water mark when it has room."""
+        sock = self._transport.get_extra_info("socket")
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), _SIOCOUTQNSD, bytes(4)), sys.byteorder)
 
     def hang_up(self) -> None:
         self._transport.abort()
