@@ -15,7 +15,7 @@ from blackbox_qt.storage.memory import Entry, PacketMemory
 from blackbox_qt.storage.naming import Naming, Retry
 from blackbox_qt.storage.open_segment import FinishedSegment, OpenSegment
 from blackbox_qt.storage.segment import Store
-from blackbox_qt.storage.status import WriterSettings, WriterStatus, judge
+from blackbox_qt.storage.status import WriterSettings, WriterStatus, judge, patience_s
 
 _MS = 1_000_000
 _BACKLOG_SYNC = 8  # fragments written between two syncs while catching up after a stall
@@ -219,7 +219,7 @@ class Recording:
     def _sync_if_due(self, now: int) -> None:
         if self._unsynced_fragments == 0 or self._segment is None:
             return
-        interval = self._settings.sync_ms * _MS
+        interval = round(self._settings.sync_s * NS)
         recent = interval and self._synced_at is not None and now - self._synced_at < interval
         if recent and not self._fills_up():
             return
@@ -291,7 +291,7 @@ class Recording:
         if waiting and newest is not None:
             due.append(newest + self._fragment_ns)
         if self._unsynced_fragments and self._synced_at is not None:
-            due.append(self._synced_at + self._settings.sync_ms * _MS)
+            due.append(self._synced_at + round(self._settings.sync_s * NS))
         if (unnamed := self._naming.due_ns()) is not None:
             due.append(unnamed)
         return max(0, min(due) - now) / NS if due else None
@@ -324,6 +324,7 @@ class Recording:
         with self._lock:
             paused = self._is_paused(now)
             oldest = self._memory.oldest_unsynced_ns
+            age_s = max(0, now - oldest) / NS if oldest is not None else 0.0
             status = WriterStatus(
                 state="idle",
                 words="",
@@ -333,10 +334,11 @@ class Recording:
                 bytes=self._bytes,
                 queue_packets=self._memory.unsynced,
                 queue_s=self._memory.seconds,
-                unsynced_age_s=max(0, now - oldest) / NS if oldest is not None else 0.0,
+                unsynced_age_s=age_s,
                 lost=MappingProxyType(dict(Counter(self._memory.lost))),
                 segments=self._naming.named,
                 paused_until_ns=self._paused_until,
+                late=age_s > patience_s(self._settings),
             )
         if self._fault:
             return replace(status, state="fault", words=self._fault)

@@ -22,6 +22,11 @@ class WriterSettings:
     sync_ms: int = 0  # time between syncs; 0: after every fragment
     software: str = "blackbox-qt"  # name and version, sealed into every segment
 
+    @property
+    def sync_s(self) -> float:
+        """The time between syncs that is kept: what is written but not synced must not fill the memory."""
+        return min(self.sync_ms / 1000, self.memory_s / 2)
+
 
 @dataclass(frozen=True, slots=True)
 class WriterStatus:
@@ -42,9 +47,15 @@ class WriterStatus:
     lost: Mapping[str, int]  # camera | mailbox | encoder | disk | stopped -> frames
     segments: int  # finished since the start
     paused_until_ns: int | None  # boot clock; None when not paused
+    late: bool = False  # the oldest of them waits longer than these settings allow: an alarm
 
 
-_STALE_S = 2.0  # an unsynced packet older than this is an alarm, and "recording" is no longer true
+_STALE_S = 2.0
+
+
+def patience_s(settings: WriterSettings) -> float:
+    """An unsynced packet older than this is an alarm, and "recording" is no longer true."""
+    return _STALE_S + settings.sync_s
 
 
 def judge(
@@ -54,7 +65,7 @@ def judge(
 
     since_sync_s: since a sync last returned; None when none ever did.
     """
-    patience = _STALE_S + settings.sync_ms / 1000
+    patience = patience_s(settings)
     if unsynced_age_s > patience:
         return "fault", f"Card does not answer: nothing saved for {unsynced_age_s:.0f} s"
     if paused:

@@ -500,6 +500,17 @@ def test_a_sync_interval_beyond_the_memory_loses_nothing(
     assert disk.counts["datasync"] <= most_syncs
 
 
+def test_a_camera_that_dies_is_synced_before_anything_is_late(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sync_ms=60_000)
+    bench.feed(dull(70))
+    for _ in range(4):
+        wait = bench.recording.step()
+        assert not bench.recording.status().late
+        if wait is not None:
+            bench.clock.advance(wait)
+    assert bench.recording.status().frames_durable == 70
+
+
 def test_a_stall_with_a_sync_interval_is_caught_up_without_loss(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sync_ms=10_000)
     packets = dull(600)
@@ -510,6 +521,23 @@ def test_a_stall_with_a_sync_interval_is_caught_up_without_loss(tmp_path: Path) 
     bench.finish()
     assert bench.recording.status().lost == {}
     assert frames_on_disk(bench) == times(packets)
+
+
+@pytest.mark.parametrize(
+    ("sync_ms", "memory_s", "limit_s"), [(0, 10, 2.0), (1000, 10, 3.0), (60_000, 10, 7.0), (5000, 4, 4.0)]
+)
+def test_late_is_one_limit_for_all_who_ask(tmp_path: Path, sync_ms: int, memory_s: float, limit_s: float) -> None:
+    bench = Bench(tmp_path, sync_ms=sync_ms, memory_s=memory_s)
+    packets = dull(2)
+    bench.feed(packets[:1])
+    bench.put(packets[1])
+    bench.clock.now = START_NS + FRAME_NS + 5_000_000 + round(limit_s * SECOND)
+    status = bench.recording.status()
+    assert not status.late
+    assert status.state != "fault"
+    bench.clock.advance(0.001)
+    status = bench.recording.status()
+    assert (status.late, status.state) == (True, "fault")
 
 
 def test_two_cameras_share_a_start(tmp_path: Path) -> None:
