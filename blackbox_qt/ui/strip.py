@@ -12,6 +12,7 @@ from blackbox_qt.app.words import Mood, Shape
 from blackbox_qt.ui.strip_view import StripView
 from blackbox_qt.ui.theme import Sizes, Tokens
 
+_ROOM_FOR_WORDS = 0.36  # of the strip's width; with less they go below the title
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft
 _RIGHT = Qt.AlignmentFlag.AlignRight
@@ -76,14 +77,32 @@ class Strip(QWidget):
         _SHAPES[view.shape](painter, shape)
         painter.setPen(ink)
         left = round(shape.right()) + gap
-        left = self._put(painter, view.title, self._sizes.strip_font, left) + 2 * gap
         right = self.width() - 2 * gap
+        if self.stacks(view, right - left):
+            self._put_stacked(painter, view, left, right)
+            return
+        left = self._put(painter, view.title, self._sizes.strip_font, left) + 2 * gap
         if view.mood == "well":
             self._put(painter, view.clock, self._clock_font(view), left)
             self._put_right(painter, view.watching, right)
         else:
             right = self._put_right(painter, view.clock, right) - 2 * gap
             self._put_words(painter, view.words, QRect(left, 0, max(0, right - left), height))
+
+    def stacks(self, view: StripView, room: int) -> bool:
+        """Whether the words go below the title: a window held upright has no room beside it."""
+        title = QFontMetrics(self._sizes.strip_font).horizontalAdvance(view.title)
+        return bool(view.words) and room - title < _ROOM_FOR_WORDS * self.width()
+
+    def _put_stacked(self, painter: QPainter, view: StripView, left: int, right: int) -> None:
+        """Title above, one line of words below; an alarm in so narrow a window has no room for the time."""
+        font = self._sizes.body_font
+        low = round(self.height() * 0.56)
+        painter.setFont(self._sizes.strip_font)
+        painter.drawText(QRect(left, 0, right - left, low), _LEFT | _MIDDLE, view.title)
+        painter.setFont(font)
+        words = QFontMetrics(font).elidedText(view.words, Qt.TextElideMode.ElideRight, right - left)
+        painter.drawText(QRect(left, low, right - left, self.height() - low - self._sizes.gap // 2), _LEFT, words)
 
     def _clock_font(self, view: StripView) -> QFont:
         return self._sizes.strip_font if view.clock[:1].isdigit() else self._sizes.body_font

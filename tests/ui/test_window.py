@@ -137,6 +137,19 @@ def test_the_strip_follows_the_status(opened: Open) -> None:
     assert (alarm[2, 2] != dot[2, 2]).any(), "the whole strip turns"
 
 
+@pytest.mark.parametrize(("width", "height", "dpi", "below"), [(800, 480, 133, False), (720, 1280, 209, True)])
+def test_an_alarm_s_words_have_room(opened: Open, width: int, height: int, dpi: int, below: bool) -> None:
+    app = FakeApp("front")
+    app.now = replace(WELL, recording="paused", cameras=(camera_status(state="paused", resumes_in_s=530),))
+    window = opened(app, f"window.width={width}", f"window.height={height}", f"window.dpi={dpi}")
+    view = window.strip.view
+    assert view is not None
+    assert window.strip.stacks(view, width - window.strip.height()) == below
+    picture = rgb_of(window.strip.grab().toImage())
+    low = picture[round(len(picture) * 0.6) :, : width // 2]
+    assert (low.min(axis=(0, 2)) < 60).mean() > 0.3 or not below, "the words are there"
+
+
 def test_recording_is_stopped_by_a_hold_and_not_by_a_tap(opened: Open) -> None:
     app = FakeApp("front")
     window = opened(app, "web.pause_minutes=5")
