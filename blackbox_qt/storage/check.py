@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.fmp4 import NO_DIGEST
-from blackbox_qt.storage.report import SegmentReport
+from blackbox_qt.storage.report import Gap, SegmentReport, gap_between, gap_words
 from blackbox_qt.storage.segment import PART, SegmentName
 from blackbox_qt.storage.verify import verify
 
@@ -36,6 +36,7 @@ class CheckResult:
     chain: tuple[ChainNote, ...]
     repeated: int  # frames that are in two segments because they were written again after an error
     errors: tuple[str, ...]  # paths that could not be looked at, in words
+    between: tuple[Gap, ...] = ()  # from the end of one segment to the beginning of the one that continues it
 
     @property
     def ok(self) -> bool:
@@ -48,6 +49,16 @@ class CheckResult:
         """Different frames."""
         return sum(report.frames for report in self.segments) - self.repeated
 
+    @property
+    def gaps(self) -> int:
+        """Places where pictures are missing or the camera's clock went back, in the segments and between them."""
+        return len(self.between) + sum(len(report.gaps) for report in self.segments)
+
+    @property
+    def missing(self) -> int:
+        """Numbers the driver gave to pictures that are not here."""
+        return sum(gap.frames for gap in self.between) + sum(report.missing for report in self.segments)
+
 
 def check_paths(paths: Iterable[Path], disk: Disk | None = None) -> CheckResult:
     """Verify files and all segments in directories; every problem becomes words, none an exception."""
@@ -57,12 +68,10 @@ def check_paths(paths: Iterable[Path], disk: Disk | None = None) -> CheckResult:
     if not files and not errors:
         errors.append("There is no recording here.")
     reports = tuple(sorted((verify(disk, file) for file in dict.fromkeys(files)), key=_order))
-    notes, repeated = [], 0
-    for one in _libraries(reports):
-        found, again = _check_chain(one)
-        notes += found
-        repeated += again
-    return CheckResult(reports, tuple(notes), repeated, tuple(errors))
+    notes: list[ChainNote] = []
+    gaps: list[Gap] = []
+    repeated = sum(_check_chain(one, notes, gaps) for one in _libraries(reports))
+    return CheckResult(reports, tuple(notes), repeated, tuple(errors), tuple(gaps))
 
 
 def _files(disk: Disk, path: Path, errors: list[str]) -> Iterator[Path]:
@@ -97,8 +106,8 @@ def _libraries(reports: Sequence[SegmentReport]) -> list[list[SegmentReport]]:
     return list(groups.values())
 
 
-def _check_chain(reports: Sequence[SegmentReport]) -> tuple[list[ChainNote], int]:
-    notes: list[ChainNote] = []
+def _check_chain(reports: Sequence[SegmentReport], notes: list[ChainNote], gaps: list[Gap]) -> int:
+    """Add what is to be said of one camera's segments; returns how many frames were written twice."""
     repeated = 0
     by_stem = {report.name.stem: report for report in reports if report.name}
     for report in reports:
@@ -114,8 +123,24 @@ def _check_chain(reports: Sequence[SegmentReport]) -> tuple[list[ChainNote], int
         before = by_stem.get(report.previous.name)
         note = _continues(report, before, report is reports[0])
         notes += [note] if note else []
-        repeated += _repeated(report, before)
-    return notes, repeated
+        again = _repeated(report, before)
+        repeated += again
+        gap = None if again or before is None else _gap(before, report)
+        if before and gap:
+            gaps.append(gap)
+            notes.append(ChainNote(report.path, f"{gap_words(gap)}, since {report.previous.name}{_why(before)}", False))
+    return repeated
+
+
+def _gap(before: SegmentReport, report: SegmentReport) -> Gap | None:
+    """What is missing between two segments that have no frame in common."""
+    if before.last_t_ns is None or report.first_t_ns is None:
+        return None
+    return gap_between((before.last_seq, before.last_t_ns), (report.first_seq, report.first_t_ns))
+
+
+def _why(before: SegmentReport) -> str:
+    return f" ended ({before.end_reason})" if before.end_reason else ", which was not finished"
 
 
 def _continues(report: SegmentReport, before: SegmentReport | None, first: bool) -> ChainNote | None:

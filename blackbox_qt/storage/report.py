@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blackbox_qt.core.clock import Anchor
+from blackbox_qt.core.clock import NS, Anchor
 from blackbox_qt.storage.record import Link
 from blackbox_qt.storage.segment import SegmentName
 
@@ -34,6 +34,17 @@ class Gap:
     t_ns: int  # last picture before it, boot clock
     length_ns: int  # to the next picture; not above 0 where the clock went back
     frames: int  # numbers the driver gave to pictures that are not here
+
+
+GAP_NS = NS
+"""Pictures further apart than this are a gap even if the driver's numbers have no hole."""
+
+
+def gap_between(before: tuple[int, int], after: tuple[int, int]) -> Gap | None:
+    """What is odd between two pictures that follow each other, given as (number, t_ns); None: nothing."""
+    missing = max(0, after[0] - before[0] - 1)
+    length = after[1] - before[1]
+    return Gap(before[1], length, missing) if missing or not 0 < length <= GAP_NS else None
 
 
 def gap_words(gap: Gap) -> str:
@@ -72,6 +83,8 @@ class SegmentReport:
     gaps: tuple[Gap, ...] = ()  # the first 1000
     first_t_ns: int | None = None
     last_t_ns: int | None = None
+    first_seq: int = 0  # the driver's numbers of the same two pictures
+    last_seq: int = 0
     anchor: Anchor | None = None  # the best the file has
     end_reason: str = ""
     damage: tuple[Damage, ...] = ()

@@ -7,16 +7,15 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from blackbox_qt.core.clock import NS, Anchor
+from blackbox_qt.core.clock import Anchor
 from blackbox_qt.storage import record_read
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.fmp4 import IndexEntry
 from blackbox_qt.storage.record_read import FragmentRecord, Head
-from blackbox_qt.storage.report import Damage, Gap, SegmentReport
+from blackbox_qt.storage.report import Damage, Gap, SegmentReport, gap_between
 from blackbox_qt.storage.segment import PART, SegmentName
 from blackbox_qt.storage.walk import Piece, Walk, index_matches
 
-_GAP_NS = NS  # pictures further apart than this are a gap even if the driver's numbers have no hole
 _MAX_KEPT = 1_000_000  # frames, records: what is remembered of one file, however large
 _MAX_GAPS = 1000
 _MAX_DAMAGE = 100
@@ -65,8 +64,8 @@ class _Look:
         self._frames = self._keys = self._missing = 0
         self._lost: Counter[str] = Counter()
         self._gaps: list[Gap] = []
+        self._first: tuple[int, int] | None = None  # number, t_ns
         self._last: tuple[int, int] | None = None
-        self._first_t: int | None = None
         self._anchor: Anchor | None = None
         self._reason = ""
         self._digests: list[bytes] = []
@@ -121,20 +120,18 @@ class _Look:
         self._consider(record.anchor)
         self._lost.update(record.lost)
         self._frames += len(record.times_ns)
-        for seq, t_ns in zip(record.seqs, record.times_ns, strict=True):
-            if self._last is not None:
-                self._compare(self._last, seq, t_ns)
-            else:
-                self._first_t = t_ns
-            self._last = (seq, t_ns)
+        for frame in zip(record.seqs, record.times_ns, strict=True):
+            self._compare(frame)
+            self._first, self._last = self._first or frame, frame
         if len(self._times) < _MAX_KEPT:
             self._times.extend(record.times_ns)
 
-    def _compare(self, last: tuple[int, int], seq: int, t_ns: int) -> None:
-        missing = max(0, seq - last[0] - 1)
-        self._missing += missing
-        if (missing or not 0 < t_ns - last[1] <= _GAP_NS) and len(self._gaps) < _MAX_GAPS:
-            self._gaps.append(Gap(last[1], t_ns - last[1], missing))
+    def _compare(self, frame: tuple[int, int]) -> None:
+        gap = gap_between(self._last, frame) if self._last else None
+        if gap is not None:
+            self._missing += gap.frames
+            if len(self._gaps) < _MAX_GAPS:
+                self._gaps.append(gap)
 
     def _consider(self, anchor: Anchor) -> None:
         """Keep the anchor that is worth most; among equals the latest."""
@@ -174,8 +171,10 @@ class _Look:
             lost=self._lost,
             missing=self._missing,
             gaps=tuple(self._gaps),
-            first_t_ns=self._first_t,
+            first_t_ns=self._first[1] if self._first else None,
             last_t_ns=self._last[1] if self._last else None,
+            first_seq=self._first[0] if self._first else 0,
+            last_seq=self._last[0] if self._last else 0,
             anchor=self._anchor,
             end_reason=self._reason,
             damage=tuple(self._damage),

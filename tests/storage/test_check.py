@@ -7,6 +7,7 @@ import random
 import shutil
 import struct
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.report import SegmentReport
 from blackbox_qt.storage.verify import verify
 
-from .fakes import Bench, clip, dull, record
+from .fakes import SECOND, Bench, FaultDisk, clip, dull, record
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +256,45 @@ def test_a_whole_library(library: Path) -> None:
     result = check_paths([library])
     assert result.ok
     assert (len(result.segments), result.frames, result.chain) == (4, 120, ())
+
+
+def notes(folder: Path) -> list[str]:
+    return [note.words for note in check_paths([folder]).chain]
+
+
+def test_a_gap_between_two_segments_is_told_and_counted(tmp_path: Path) -> None:
+    packets = dull(90)
+    later = [replace(p, seq=p.seq + 7, t_ns=p.t_ns + 3 * SECOND) for p in packets[60:]]
+    record(tmp_path, [*packets[:60], *later], segment_s=1.5)
+    result = check_paths([tmp_path])
+    assert result.ok
+    assert notes(tmp_path) == ["gap of 3.033 s, 7 frames, since front-000001-00001 ended (full)"]
+    assert (result.gaps, result.missing) == (1, 7)
+    assert lines(result)[-1] == "2 files, 90 frames, 3.0 s; 1 gaps, 7 frame numbers missing. All is as it was recorded."
+
+
+def test_numbers_missing_between_two_segments_are_a_gap_too(tmp_path: Path) -> None:
+    record(tmp_path, [replace(p, seq=p.seq + (p.seq >= 60)) for p in dull(90)], segment_s=1.5)
+    assert notes(tmp_path) == ["gap of 0.033 s, 1 frames, since front-000001-00001 ended (full)"]
+
+
+def test_a_clock_that_went_back_between_two_segments_is_told(tmp_path: Path) -> None:
+    record(tmp_path, [replace(p, t_ns=p.t_ns - SECOND * (p.seq >= 60)) for p in dull(90)])
+    assert notes(tmp_path) == [
+        "the camera's clock went back by 0.967 s, since front-000001-00001 ended (clock-changed)"
+    ]
+
+
+def test_frames_written_twice_are_no_gap(tmp_path: Path) -> None:
+    disk = FaultDisk()
+    bench = Bench(tmp_path, disk)
+    bench.feed(dull(50))
+    disk.fail("datasync")
+    bench.feed(dull(120)[50:])
+    bench.finish()
+    result = check_paths([tmp_path])
+    assert result.repeated > 0
+    assert (result.chain, result.gaps) == ((), 0)
 
 
 def test_a_missing_segment_is_named(library: Path, tmp_path: Path) -> None:
