@@ -27,7 +27,8 @@ def lines(result: CheckResult) -> list[str]:
 def _summary(result: CheckResult) -> str:
     seconds = sum(report.duration_s for report in result.segments)
     again = f" ({result.repeated} more were written twice)" if result.repeated else ""
-    holes = f"; {result.gaps} gaps, {result.missing} frame numbers missing" if result.gaps else ""
+    gaps = "1 gap" if result.gaps == 1 else f"{result.gaps} gaps"
+    holes = f"; {gaps}, {result.missing} frame numbers missing" if result.gaps else ""
     verdict = "All is as it was recorded." if result.ok else "NOT all is as it was recorded."
     return f"{len(result.segments)} files, {result.frames} frames{again}, {seconds:.1f} s{holes}. {verdict}"
 
