@@ -166,7 +166,7 @@ class Lease:
             self._handles.remove(holder)
             last = not self._handles
         if last:  # outside the lock: release calls into the camera
-            for image in self.images.made():
+            for image in reversed(self.images.made()):  # a small picture may lie in the main one's memory
                 image.end()
             self._release()
 

@@ -84,7 +84,7 @@ class Viewer:
             self.busy_since = self._broadcast.now()
 
     def _unsent_bytes(self) -> int:
-        """What the kernel holds and has not sent. It takes a whole picture beyond its low-water mark when it has room."""
+        """What the kernel holds unsent: it takes a whole picture beyond its low-water mark when it has room."""
         sock = self._transport.get_extra_info("socket")
         return int.from_bytes(fcntl.ioctl(sock.fileno(), _SIOCOUTQNSD, bytes(4)), sys.byteorder)
 

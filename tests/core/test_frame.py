@@ -158,6 +158,13 @@ def test_a_lazy_picture_is_made_once_and_only_when_asked() -> None:
     assert ended == [1]
 
 
+def test_a_small_picture_in_the_main_ones_memory_ends_before_it() -> None:
+    frame = lend([])
+    frame.images.offer("lores", lambda main: Image(main.layout, [main.view()]))
+    assert frame.images["lores"].plane(0).shape == (48, 64)
+    frame.close()
+
+
 def test_the_cameras_own_small_picture_wins() -> None:
     layout = Layout.packed(64, 48)
     own = Image(layout, [bytearray(layout.size)])
