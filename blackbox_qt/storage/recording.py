@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,17 +10,17 @@ from types import MappingProxyType
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.packet import NO_LOSS, Packet, StreamInfo
 from blackbox_qt.storage.disk import words_for
-from blackbox_qt.storage.memory import Entry, PacketMemory
+from blackbox_qt.storage.intake import Intake
+from blackbox_qt.storage.memory import Entry
 from blackbox_qt.storage.naming import Naming, Retry
 from blackbox_qt.storage.open_segment import FinishedSegment, OpenSegment
 from blackbox_qt.storage.segment import Store
 from blackbox_qt.storage.status import WriterSettings, WriterStatus, judge, patience_s
 
-_MS = 1_000_000
 _BACKLOG_SYNC = 8  # fragments written between two syncs while catching up after a stall
 
 
-class Recording:
+class Recording(Intake):
     """Packets in, segments out. `put`, `pause`, `resume` and `status` never touch the disk; `step` does.
 
     Threads: `step` by one thread; everything else any.
@@ -35,18 +34,12 @@ class Recording:
         on_segment: Callable[[FinishedSegment], None],
         lost_before: Mapping[str, int] = NO_LOSS,
     ) -> None:
+        super().__init__(clock, settings, lost_before)
         self._store = store
         self._disk = store.disk
-        self._clock = clock
         self._settings = settings
         self._naming = Naming(store.data, on_segment)
         self._segment_ns = round(settings.segment_s * NS)
-        self._fragment_ns = settings.fragment_ms * _MS
-        self._lock = threading.Lock()  # never held while calling out
-        self._memory = PacketMemory(round(settings.memory_s * NS), self._fragment_ns, lost_before)
-        self._dead = False
-        self._paused_until: int | None = None
-        self._finish_by: int | None = None
         self._segment: OpenSegment | None = None  # from here on: written by step() only
         self._unsynced_fragments = 0
         self._synced_at: int | None = None
@@ -55,42 +48,12 @@ class Recording:
         self._frames = self._durable = self._bytes = 0
         self._ended = False
 
-    def put(self, packet: Packet) -> bool:
-        """Take a packet; True when a step may be due. Microseconds, whatever the disk does."""
-        now = self._clock.boot_ns()
-        with self._lock:
-            if cause := self._refusal(now):
-                self._memory.refuse(packet, cause)
-                return False
-            return self._memory.put(packet, now)
-
-    def pause(self, seconds: float) -> None:
-        """Stop recording for a time that ends by itself; ValueError when it is not positive."""
-        if not 0 < seconds < 86_400 * 365:
-            raise ValueError(f"a pause of {seconds} s is not possible: more than 0")
-        with self._lock:
-            self._paused_until = self._clock.boot_ns() + round(seconds * NS)
-            self._memory.interrupt("paused", "stopped")
-
-    def resume(self) -> None:
-        """End a pause now; recording goes on at the next key frame."""
-        with self._lock:
-            self._paused_until = None
-
     def finish(self, timeout_s: float) -> None:
         """No more packets; the steps that follow write the rest and end the segment, or give up after the time."""
         with self._lock:
             self._finish_by = self._clock.boot_ns() + round(timeout_s * NS)
             self._retry.reset()
             self._naming.retry.reset()
-
-    def _refusal(self, now: int) -> str:
-        """The cause under which a packet that comes now is lost; "" if it is taken in."""
-        if self._is_paused(now):
-            return "stopped"
-        if self._dead:
-            return "disk"
-        return "stopped" if self._finish_by is not None else ""
 
     def die(self, words: str) -> None:
         """There will be no more steps, because of an error that is not the disk's. Nothing is kept from now on.
@@ -99,20 +62,7 @@ class Recording:
         """
         self._fault = words
         self.abandon()
-        with self._lock:
-            self._dead = True
-            self._memory.forsake()
-
-    @property
-    def untold(self) -> Mapping[str, int]:
-        """Frames lost, by cause, that no record on the disk will tell of."""
-        with self._lock:
-            return self._memory.untold
-
-    def _is_paused(self, now: int) -> bool:
-        if self._paused_until is not None and now >= self._paused_until:
-            self._paused_until = None
-        return self._paused_until is not None
+        self._close_for_good()
 
     def step(self) -> float | None:
         """Do what is due now; returns the seconds until something may be due, None: not before the next call.
