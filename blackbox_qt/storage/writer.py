@@ -90,7 +90,7 @@ class Writer:
     def _run(self) -> None:
         try:
             self._record()
-        except BaseException as error:  # the thread reports it; here only nothing must be left open
+        except BaseException as error:  # the Worker's door reports it; nothing is left open behind it
             self._recording.die(f"Recording failed: {error}")
             raise
 
