@@ -42,7 +42,7 @@ class WriterStatus:
     frames_durable: int  # known to be on the medium, each once
     bytes: int  # handed to the operating system
     queue_packets: int  # not known to be durable
-    queue_s: float  # their video time, s
+    queue_s: float  # the time they took to come, pauses left out, s
     unsynced_age_s: float  # since the oldest of them was handed over, s; 0 when there is none
     lost: Mapping[str, int]  # camera | mailbox | encoder | disk | stopped -> frames
     segments: int  # finished since the start
