@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from functools import partial
 from types import TracebackType
 
 import uvicorn
 
 from blackbox_qt.app import App
+from blackbox_qt.app.part import Backoff
 from blackbox_qt.config import Config
 from blackbox_qt.core.worker import Worker
 from blackbox_qt.web import address, site
@@ -30,13 +32,14 @@ START_LIMIT_S = 5.0
 POLITE_S = 0.3
 """What visitors who are not watching a stream get to take their answer at the end."""
 STOP_LIMIT_S = 2.0
+_WELL_AFTER_S = 30.0
 
 
 class Server:
     """The page, in a thread `web` with its own event loop. The recorder does not need it.
 
     Entering waits until it answers. Leaving ends all streams and the thread within about a second, whatever the
-    visitors do. If it dies meanwhile the log says so and the recorder goes on.
+    visitors do. If it fails meanwhile the log says so, it is tried again, and the recorder goes on.
 
     Threads: enter and leave by one owner; `address`, `invitation` any.
     """
@@ -92,8 +95,22 @@ class Server:
         return [*lines, f"Page: {self.sign_in_address}", f"Key:  {spelled(self.access.key)}"]
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            runner.run(self._serve())
+        """Serve until asked to end; a page that served once and failed is tried again. One that never did is broken."""
+        backoff = Backoff()
+        while not self._worker.stop_requested.is_set():
+            began = time.monotonic()
+            try:
+                with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                    runner.run(self._serve())
+            except Exception as error:  # the page's door: the next try mends it, or the next
+                if not self._started.is_set():
+                    raise
+                if time.monotonic() - began > _WELL_AFTER_S:
+                    backoff.reset()
+                wait_s = backoff.wait_s()
+                log.exception("the page failed (%s); trying again in %.0f s", type(error).__name__, wait_s)
+                self._worker.stop_requested.wait(wait_s)
+        self._listener.socket.close()
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -103,8 +120,15 @@ class Server:
         gate = Gate(site.build(api), self.access, Rules())
         self._uvicorn = _Uvicorn(_settings(gate), self._started)
         self._loop = loop
-        if not self._worker.stop_requested.is_set():
-            await self._uvicorn.serve(sockets=[self._listener.socket])
+        if self._worker.stop_requested.is_set():
+            return
+        try:
+            await self._uvicorn.serve(sockets=[self._listener.socket.dup()])  # it closes what it is given
+            if not self._worker.stop_requested.is_set():
+                raise RuntimeError("it ended by itself")
+        except Exception:  # on its way to the page's door: nothing of this try may stay
+            _drop(self._uvicorn)
+            raise
 
     def _end(self) -> None:
         """Streams at once, others after a moment: uvicorn by itself would wait for the last reader."""
@@ -152,6 +176,12 @@ def _settings(gate: Gate) -> uvicorn.Config:
         backlog=128,
         timeout_keep_alive=5,
     )
+
+
+def _drop(server: uvicorn.Server) -> None:
+    for listening in server.servers:
+        listening.close()
+    _abort(server)
 
 
 def _abort(server: uvicorn.Server) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from blackbox_qt.app.part import Backoff
 from blackbox_qt.web import server as server_module
 from blackbox_qt.web.listen import listen
 from blackbox_qt.web.server import Server
@@ -82,6 +83,26 @@ def test_the_recorder_outlives_the_page(
         assert server.invitation() == ["The page is not running; the log says why. The recorder is."]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", listener.port))
+
+
+def test_a_page_that_fails_is_tried_again_on_the_same_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected_alarms: list[str], until: Until
+) -> None:
+    expected_alarms.append("the page failed (RuntimeError); trying again in 0 s")
+    monkeypatch.setattr(server_module, "Backoff", lambda: Backoff(0.01))
+    config, sink = settings(tmp_path), HandSink()
+    with running(config, hand_app(config, sink)) as box, box.owner().stream() as stream:
+        stream.begin()
+        first = box.server._uvicorn
+
+        async def fail(*_: object) -> bool:
+            raise RuntimeError("out of luck")
+
+        monkeypatch.setattr(first, "on_tick", fail)
+        until(lambda: box.server._uvicorn is not first)
+        assert stream.ended()
+        assert box.visitor().ask("/sign-in").status == 200
+        assert sink.watchers == 0, "nothing of the first try is left"
 
 
 def test_the_invitation_has_address_code_and_key(hand: Box) -> None:
