@@ -9,6 +9,7 @@ from types import TracebackType
 
 import blackbox_qt
 from blackbox_qt.app.camera import Camera
+from blackbox_qt.app.recorder import OnCrash
 from blackbox_qt.app.reporter import Reporter
 from blackbox_qt.app.status import DiskStatus, Status, overall
 from blackbox_qt.config import CameraConfig, Config
@@ -88,7 +89,7 @@ class App:
         for camera in self.cameras.values():
             while not camera.settled.wait(0.05) and self.clock.boot_ns() < until and not give_up():
                 pass
-        return all(camera.writing.now.first_durable.is_set() for camera in self.cameras.values())
+        return all(camera.recorder.first_durable.is_set() for camera in self.cameras.values())
 
     def refused(self) -> SourceError | None:
         """Why a camera can never work as it is configured; None when none says so."""
@@ -147,8 +148,8 @@ class App:
             software=f"blackbox-qt {blackbox_qt.__version__}",
         )
 
-        def make_writer(on_crash: Callable[[BaseException], None]) -> Writer:
-            return Writer(config.name, self._store, self.clock, settings, on_crash=on_crash)
+        def make_writer(on_crash: OnCrash, lost_before: Mapping[str, int]) -> Writer:
+            return Writer(config.name, self._store, self.clock, settings, on_crash=on_crash, lost_before=lost_before)
 
         return Camera(config, self.config, make_writer, self.clock, source)
 

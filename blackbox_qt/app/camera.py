@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from blackbox_qt.app.caretaker import Caretaker
 from blackbox_qt.app.part import Part
+from blackbox_qt.app.recorder import MakeWriter, Recorder
 from blackbox_qt.app.status import (
     CameraState,
     CameraStatus,
     DisplayStatus,
     EncoderStatus,
-    RecordingState,
     RecordingStatus,
     StreamStatus,
 )
@@ -27,11 +27,9 @@ from blackbox_qt.core.scale import Scaler
 from blackbox_qt.sinks.encoder import Encoder, EncoderSettings, Identity
 from blackbox_qt.sinks.jpeg import JpegSettings, JpegSink
 from blackbox_qt.sources import Source, SourceError, make, origin_of
-from blackbox_qt.storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
-UNSYNCED_ALARM_S = 2.0
 SOURCE_STOP_S = 1.5
 """Of the 4 s for the end, at most so much for a source that does not stop."""
 NOTICE_S = 10
@@ -61,9 +59,6 @@ class Window:
         when, done, busy = self._marks[0]
         each = (busy_s - busy) / (count - done) if count > done else 0.0
         return each, (busy_s - busy) * NS / max(1, now - when)
-
-
-MakeWriter = Callable[[Callable[[BaseException], None]], Writer]
 
 
 class Camera:
@@ -96,7 +91,7 @@ class Camera:
         self._jpeg_settings = JpegSettings(whole.stream.quality, whole.stream.fps)
         make_source = source or (lambda: make(config.source, config.name, config.buffers))
         self.care = Caretaker(config.name, make_source, self._publish, self._mend, self.hub.source_stopped, clock)
-        self.writing: Part[Writer] = Part(f"{self.name} recording", make_writer, Writer.finish, clock)
+        self.recorder = Recorder(config.name, make_writer, self._want_key, clock)
         self._encoding: Part[Encoder] = Part(f"{self.name} encoder", self._build_encoder, self._end, clock)
         self._streaming: Part[JpegSink] = Part(f"{self.name} stream", self._build_jpeg, self._end, clock)
 
@@ -108,7 +103,7 @@ class Camera:
     @property
     def settled(self) -> threading.Event:
         """Set when the first fragment is on the disk, or the source has failed at once."""
-        return self.care.failed_once if self.care.failed_once.is_set() else self.writing.now.first_durable
+        return self.care.failed_once if self.care.failed_once.is_set() else self.recorder.first_durable
 
     @property
     def refused(self) -> SourceError | None:
@@ -117,7 +112,7 @@ class Camera:
 
     def start(self) -> None:
         """Consumers first, then the source: no frame arrives before everyone is ready."""
-        self.writing.start()
+        self.recorder.start()
         self._encoding.start()
         self._streaming.start()
         self.care.start()
@@ -135,7 +130,7 @@ class Camera:
         done = self.care.join(min(left_s(), SOURCE_STOP_S))
         done = self._encoding.stop(left_s()) and done
         done = self._streaming.stop(left_s()) and done
-        done = self.writing.stop(left_s()) and done
+        done = self.recorder.finish(left_s()) and done
         held = {name: count for name, count in self.hub.holders().items() if name != "free"}
         if held:
             log.error("%s: frames not given back by %s", self.name, ", ".join(held))
@@ -151,11 +146,15 @@ class Camera:
 
     def pause(self, seconds: float) -> None:
         """Stop recording for so long; it goes on by itself."""
-        self.writing.now.pause(seconds)
+        self.recorder.pause(seconds)
 
     def resume(self) -> None:
-        self.writing.now.resume()
-        self._encoding.now.request_key()
+        self.recorder.resume()
+        self._want_key()
+
+    def _want_key(self) -> None:
+        if self._encoder is not None:
+            self._encoder.request_key()
 
     def _publish(self, frame: Frame) -> None:
         layout = frame.images["main"].layout
@@ -170,7 +169,7 @@ class Camera:
         self.hub.publish(frame)
 
     def _mend(self) -> None:
-        for part in (self.writing, self._encoding, self._streaming):
+        for part in (self.recorder, self._encoding, self._streaming):
             part.mend()
 
     def _build_encoder(self, on_crash: Callable[[BaseException], None]) -> Encoder:
@@ -192,7 +191,7 @@ class Camera:
     def _to_writer(self, packet: Packet) -> None:
         for cause in self._missed:
             self._missed[cause] += packet.lost.get(cause, 0)
-        self.writing.now.put(packet)
+        self.recorder.put(packet)
         for outlet in self._outlets:
             outlet(packet)
 
@@ -208,7 +207,7 @@ class Camera:
         care, now = self.care, self._clock.boot_ns()
         age = care.age_s()
         width, height = self._shape or (0, 0)
-        recording = self._recording()
+        recording = self.recorder.status(self._encoding.words)
         return CameraStatus(
             name=self.name,
             device=care.source.device if care.source else self._spec,
@@ -247,28 +246,6 @@ class Camera:
         each_s, load = self._busy.look(encoder.encoded, encoder.busy_s)
         headroom = max(0.0, 1.0 - load)
         return EncoderStatus(encoder.encoded, round(each_s * 1000, 2), round(headroom, 3), self._encoding.words)
-
-    def _left_s(self, until_ns: int | None) -> float | None:
-        return None if until_ns is None else max(0.0, (until_ns - self._clock.boot_ns()) / NS)
-
-    def _recording(self) -> RecordingStatus:
-        writer = self.writing.now.status()
-        words = self.writing.words or self._encoding.words or writer.words
-        state: RecordingState = "fault" if self.writing.words or self._encoding.words else writer.state
-        return RecordingStatus(
-            state=state,
-            words=words,
-            segment=writer.segment,
-            segments=writer.segments,
-            frames=writer.frames_durable,
-            bytes=writer.bytes,
-            queue_frames=writer.queue_packets,
-            queue_s=writer.queue_s,
-            unsynced_s=writer.unsynced_age_s,
-            late=writer.unsynced_age_s > UNSYNCED_ALARM_S,
-            resumes_in_s=self._left_s(writer.paused_until_ns),
-            lost=dict(writer.lost),
-        )
 
 
 def _encoder_settings(whole: Config) -> EncoderSettings:

@@ -18,6 +18,7 @@ from blackbox_qt.sinks import encoder as encoder_module
 from blackbox_qt.sources import SourceError
 from blackbox_qt.storage.check import check_paths
 from blackbox_qt.storage.disk import StorageError
+from blackbox_qt.storage.recording import Recording
 from tests.fakes import HandClock, HandSource
 
 Until = Callable[[Callable[[], object]], None]
@@ -274,6 +275,33 @@ def test_an_encoder_that_dies_is_built_anew(
     box.run(3)
     box.durable(6)
     assert box.camera().lost["encoder"] >= 1
+
+
+def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(
+    box: Box, until: Until, expected_alarms: list[str], possible_alarms: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected_alarms += ["front recording failed, it will be restarted: RuntimeError: out of luck", "was restarted"]
+    possible_alarms += [
+        "frames lost so far",
+        "gives no pictures",
+        "pictures again",
+        "front recording",
+        "front: Recording",
+    ]
+    box.run(3)
+    box.durable(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Recording, "step", lambda self: (_ for _ in ()).throw(RuntimeError("out of luck")))
+        box.run(4)
+        until(lambda: "out of luck" in box.camera().recording.words)
+    assert box.camera().recording.state == "fault" and box.status().recording == "fault"
+    box.run(5)
+    until(lambda: box.clock.advance(0.02) or "out of luck" not in box.camera().recording.words)
+    until(lambda: box.clock.advance(0.02) or box.sources["front"].running.is_set())
+    box.run(3)
+    box.durable(6)
+    assert box.camera().lost["disk"] == 9, "four it had taken, five that came while it was dead"
+    assert box.camera().recording.frames == 6
 
 
 def test_stopped_by_the_user_ends_by_itself(box: Box, until: Until, expected_alarms: list[str]) -> None:
