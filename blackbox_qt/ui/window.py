@@ -117,7 +117,8 @@ class Window(QWidget):
     def _tell(self) -> None:
         """The status knows what became of the frames here."""
         for name, view in self.viewport.report().items():
-            self._app.cameras[name].show_display(DisplayStatus(view.shown, view.dropped, view.path))
+            path = view.path if self.isVisible() else ""  # as without a window
+            self._app.cameras[name].show_display(DisplayStatus(view.shown, view.dropped, path))
 
     def note(self, words: str) -> None:
         """Say something for some seconds, in the corner where faults are said too."""
@@ -190,14 +191,14 @@ class Window(QWidget):
         self._look.stop()
         self._note_over.stop()
         self._telling.stop()
-        self._tell()
         if self._snapshot is not None and not self._snapshot.done():
             self._snapshot.cancel()
             await asyncio.gather(self._snapshot, return_exceptions=True)
         self.viewport.changed.disconnect(self._see)
-        self.viewport.shut()
         self.question.hide()
         self.hide()
+        self._tell()
+        self.viewport.shut()
         stuck = self._errands.close(_SHUT_WITHIN_S)
         if stuck:
             log.error("the thread %s is stuck: the card does not take the picture", stuck)

@@ -228,6 +228,9 @@ def test_the_status_is_told_what_became_of_the_frames(opened: Open) -> None:
     assert camera.display is not None
     assert camera.display.path.startswith("upload")
     assert camera.display.dropped == 0
+    window.hide()
+    window._tell()
+    assert (camera.display.shown, camera.display.path) == (1, "")
 
 
 def test_a_minimised_window_takes_no_frames(opened: Open) -> None:
