@@ -17,6 +17,7 @@ WIDTH, HEIGHT = 1920, 1080
 FRAME_BYTES = WIDTH * HEIGHT * 3 // 2 + len(b"FRAME\n")
 ALL_FRAMES = LOOPS * LOOP_FRAMES
 _WARM_S = 3.0
+_SLICED = "ours with the peers' threads"
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,13 @@ def measure(setup: Setup) -> list[Figure]:
     """Rounds of all three, interleaved."""
     need("ffmpeg", "ffprobe", "gst-launch-1.0")
     source = setup.pixels(WIDTH, HEIGHT)
-    runs: dict[str, list[Run]] = {"ours": [], "ffmpeg": [], "GStreamer": []}
-    contenders: dict[str, Contender] = {"ours": _ours, "ffmpeg": _ffmpeg, "GStreamer": _gstreamer}
+    contenders: dict[str, Contender] = {
+        "ours": _ours,
+        "ffmpeg": _ffmpeg,
+        "GStreamer": _gstreamer,
+        _SLICED: lambda setup, source: _ours(setup, source, "--set", "record.threads=0"),
+    }
+    runs: dict[str, list[Run]] = {name: [] for name in contenders}
     for number in range(setup.runs):
         for name, contender in contenders.items():
             runs[name].append(contender(setup, source))
@@ -65,8 +71,10 @@ def _figures(runs: dict[str, list[Run]]) -> list[Figure]:
         sorted({f"{name}: {run.trouble}" for name, some in runs.items() for run in some if run.trouble})
     )
     shown = [Figure(f"record: CPU per frame, {name}", tuple(each), "ms") for name, each in cost.items()]
+    sliced = [Figure(f"record: {_SLICED} / ffmpeg", ratios(cost[_SLICED], cost["ffmpeg"]), "x")]
     return [
         *shown,
+        *sliced,
         Figure("record: ours / ffmpeg", ratios(cost["ours"], cost["ffmpeg"]), "x", 1.05, trouble=trouble),
         Figure("record: ours / GStreamer", ratios(cost["ours"], cost["GStreamer"]), "x", 1.08, trouble=trouble),
     ]
@@ -83,7 +91,7 @@ def _compare_settings(said: dict[str, str]) -> None:
             print(f"  x264 setting {key} differs:", ", ".join(f"{name} {value}" for name, value in values.items()))
 
 
-def _ours(setup: Setup, source: Path) -> Run:
+def _ours(setup: Setup, source: Path, *more: str) -> Run:
     with setup.folder() as data:
         arguments = (
             "--headless",
@@ -92,6 +100,7 @@ def _ours(setup: Setup, source: Path) -> Run:
             f"file:{source}",
             "--set",
             f"storage.segment_s={peers.SEGMENT_S}",
+            *more,
         )
         with Program(data, *arguments) as program:
             program.recording()

@@ -47,7 +47,9 @@ class RecordConfig(_Section):
     )
     bitrate_kbit: int = Field(8000, ge=200, le=100_000, description="kbit/s per camera")
     key_interval_s: float = Field(1.0, ge=0.2, le=10, description="s between key frames, by sensor time")
-    threads: int = Field(0, ge=0, le=16, description="encoder threads; 0 lets x264 decide")
+    threads: int = Field(
+        1, ge=0, le=16, description="encoder threads; one costs the least, more are sooner ready; 0: x264 decides"
+    )
 
 
 class StorageConfig(_Section):

@@ -40,7 +40,7 @@ class EncoderSettings:
     preset: str = "ultrafast"
     bitrate: int = 8_000_000  # bits per second
     key_interval_ns: int = NS
-    threads: int = 0  # 0: x264 decides
+    threads: int = 1  # 0: x264 decides
 
 
 @dataclass(frozen=True, slots=True)
