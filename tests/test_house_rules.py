@@ -68,7 +68,8 @@ def test_threads_have_owners() -> None:
     for path, node in nodes(ast.Call):
         assert isinstance(node, ast.Call)
         called = ast.unparse(node.func)
-        if called.endswith("Thread") and path.name != "worker.py":
+        starters = ("Thread", "ThreadPoolExecutor", "run_in_executor", "to_thread")
+        if called.endswith(starters) and path.name != "worker.py":
             bad.append(f"{path}:{node.lineno} starts a thread")
         if called in ("time.sleep", "sleep"):
             bad.append(f"{path}:{node.lineno} sleeps")

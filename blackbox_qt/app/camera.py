@@ -17,6 +17,7 @@ from blackbox_qt.app.status import (
     RecordingStatus,
     StreamStatus,
 )
+from blackbox_qt.app.words import NO_CAMERA, PICTURE_STOPPED
 from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.frame import Frame
@@ -152,6 +153,10 @@ class Camera:
         self.recorder.resume()
         self._want_key()
 
+    def _explain(self) -> tuple[str, str]:
+        """What a stream says that has no live picture to send."""
+        return (PICTURE_STOPPED if self.care.meter.frames else NO_CAMERA), self.care.words
+
     def _want_key(self) -> None:
         if self._encoder is not None:
             self._encoder.request_key()
@@ -181,7 +186,7 @@ class Camera:
 
     def _build_jpeg(self, on_crash: Callable[[BaseException], None]) -> JpegSink:
         inbox = self.hub.attach("jpeg", paused=True)
-        return JpegSink(self.name, inbox, self._jpeg_settings, self._clock, on_crash, lambda: self.care.words)
+        return JpegSink(self.name, inbox, self._jpeg_settings, self._clock, on_crash, self._explain)
 
     def _end(self, sink: Encoder | JpegSink, timeout: float) -> bool:
         done = sink.stop(timeout)

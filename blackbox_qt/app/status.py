@@ -118,8 +118,10 @@ def overall(cameras: tuple[CameraStatus, ...]) -> tuple[RecordingState, str]:
     """The state of all cameras together, and the sentence for the strip."""
     states: list[RecordingState] = [c.recording.state for c in cameras] or ["idle"]
     worst = min(states, key=_WORST_FIRST.index)
-    said = ((c.name.upper(), _words(c)) for c in cameras)
-    return worst, " · ".join(f"{name}: {words}" for name, words in said if words)
+    said: dict[str, list[str]] = {}
+    for camera in cameras:
+        said.setdefault(_words(camera), []).append(camera.name.upper())
+    return worst, " · ".join(f"{', '.join(names)}: {words}" for words, names in said.items() if words)
 
 
 def _words(camera: CameraStatus) -> str:

@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -46,10 +47,21 @@ def run(args: argparse.Namespace) -> int:
                 code = _faces(app, config, listener, ending, stack)
             finally:
                 ending.stopping()
-        return code if app.stopped_well or code != Exit.OK else Exit.STUCK
+        code = code if app.stopped_well or code != Exit.OK else Exit.STUCK
+        return _left(code)
     except (ConfigError, SourceError, StorageError, ListenError) as error:
         print(f"blackbox-qt: {error}", file=sys.stderr)
         return _CODES[type(error)]
+
+
+def _left(code: int) -> int:
+    """The exit code; at once, if a thread is stuck in the system: Python would wait for it for ever."""
+    stuck = [t.name for t in threading.enumerate() if t is not threading.current_thread()]
+    if stuck:
+        log.error("leaving although %s did not end", ", ".join(stuck))
+        logging.shutdown()
+        os._exit(Exit.STUCK)
+    return code
 
 
 _CODES: dict[type[Exception], Exit] = {

@@ -46,8 +46,8 @@ class JpegSink:
     """Encodes in `jpeg-<camera>` while somebody watches; keeps the newest only.
 
     Its mailbox is paused while there are no watchers and no jobs: then no JPEG and no small picture is made. When no
-    frame comes for 300 ms watchers get the last one dimmed, with "PICTURE STOPPED" (or "NO CAMERA" when there never was
-    one) and `fault()` on it, once a second.
+    frame comes for 300 ms watchers get the last one dimmed, with the title and words of `explain()` on it, once a
+    second.
 
     Threads: `start`, `stop` by the owner; everything else any. Listeners are called on its thread.
     """
@@ -59,7 +59,7 @@ class JpegSink:
         settings: JpegSettings,
         clock: Clock,
         on_crash: Callable[[BaseException], None],
-        fault: Callable[[], str] = str,
+        explain: Callable[[], tuple[str, str]],
     ) -> None:
         self.camera = camera
         self.encoded = 0
@@ -68,7 +68,7 @@ class JpegSink:
         self.inbox = inbox
         self._settings = settings
         self._clock = clock
-        self._fault = fault
+        self._explain = explain
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._jobs: deque[tuple[Callable[[Frame], Any], Future[Any]]] = deque()
         self._lock = threading.Lock()
@@ -76,7 +76,6 @@ class JpegSink:
         self._worker = Worker(f"jpeg-{camera}", self._run, on_crash)
         self._next_ns = 0
         self._base = card.blank(640, 360)
-        self._title = ""
         self._ended = ""  # why no more jobs are taken
         inbox.paused = True
 
@@ -190,8 +189,7 @@ class JpegSink:
         last = self.latest
         if last is None or not last.stopped:
             self._base = card.blank(640, 360) if last is None else simplejpeg.decode_jpeg(last.data)
-            self._title = "NO CAMERA" if last is None else "PICTURE STOPPED"
-        picture = card.say(self._base, self._title, self._fault())
+        picture = card.say(self._base, *self._explain())
         data = simplejpeg.encode_jpeg(picture, quality=self._settings.quality)
         self._publish(data, 0 if last is None else last.t_ns, stopped=True)
 

@@ -27,7 +27,7 @@ class Rig:
         self.words = ""
         self.sink = JpegSink(
             "front", self.hub.attach("jpeg", paused=True), JpegSettings(90, fps), self.source.clock, self.errors.append,
-            lambda: self.words,
+            lambda: ("PICTURE STOPPED", self.words),
         )  # fmt: skip
         self.sink.start()
         self.source.open()
