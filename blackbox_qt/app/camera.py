@@ -87,7 +87,7 @@ class Camera:
         self._display = DisplayStatus()
         self._encoder: Encoder | None = None  # the one now or, while it is being replaced, the one before
         self._missed = {"mailbox": 0, "encoder": 0}  # frames lost on the way to a packet
-        self._scaler = Scaler(whole.stream.width, whole.stream.height, config.buffers)
+        self._scaler = Scaler(whole.stream.width, whole.stream.height)
         self._settings = _encoder_settings(whole)
         self._jpeg_settings = JpegSettings(whole.stream.quality, whole.stream.fps)
         make_source = source or (lambda: make(config.source, config.name, config.buffers))

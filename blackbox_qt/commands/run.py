@@ -21,6 +21,7 @@ from blackbox_qt.app.app import STOP_LIMIT_S
 from blackbox_qt.commands import Exit
 from blackbox_qt.commands.settings import ConfigError, configuration
 from blackbox_qt.config import Config
+from blackbox_qt.core.heap import keep_pictures
 from blackbox_qt.core.warm import read_ahead
 from blackbox_qt.core.worker import Worker, in_words
 from blackbox_qt.sources import SourceError
@@ -38,6 +39,7 @@ _OVER, _STOPPING = b"\xff", b"\xfe"  # on the descriptor of the signals, where 1
 def run(args: argparse.Namespace) -> int:
     """Until SIGINT, SIGTERM, the window's end or --duration. Returns an Exit."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    keep_pictures()
     try:
         config = configuration(args)
         with Ending(args.duration) as ending, ExitStack() as stack:

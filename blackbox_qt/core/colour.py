@@ -62,8 +62,21 @@ def to_jfif(planes: list[NDArray[np.uint8]], layout: Layout) -> Planes:
     cr = cv2.addWeighted(u, a[2, 1], v, a[2, 2], b[2])
     if layout.matrix == "bt601":
         return cv2.convertScaleAbs(y, alpha=a[0, 0], beta=b[0]), cb, cr
-    shift = 128 - (a[0, 1] + a[0, 2]) * 128
-    term = cv2.addWeighted(u, a[0, 1], v, a[0, 2], shift)
-    term = cv2.resize(term, (y.shape[1], y.shape[0]), interpolation=cv2.INTER_NEAREST)
-    luma = cv2.addWeighted(y, a[0, 0], term, 1.0, b[0] - shift)
-    return luma, cb, cr
+    return _luma(y, u, v, a[0], b[0]), cb, cr
+
+
+def _luma(
+    y: NDArray[np.uint8], u: NDArray[np.uint8], v: NDArray[np.uint8], row: NDArray[np.float64], constant: float
+) -> NDArray[np.uint8]:
+    """row @ (y, u, v) + constant, in 8-bit levels."""
+    cv2 = opencv()
+    shift = 128 - (row[1] + row[2]) * 128
+    term = cv2.addWeighted(u, row[1], v, row[2], shift)
+    # Each chroma sample stands for 2 x 2 of luma: doubled sideways by writing it into both bytes of a word, and up and
+    # down by using the same row for every other one. A third of the time that cv2.resize takes.
+    twice = (term.astype(np.uint16) * 257).view(np.uint8)
+    out = np.empty(y.shape, np.uint8)
+    for first in (0, 1):
+        rows = y[first::2]
+        cv2.addWeighted(rows, row[0], twice[: len(rows), : y.shape[1]], 1.0, constant - shift, dst=out[first::2])
+    return out

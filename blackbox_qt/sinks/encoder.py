@@ -11,7 +11,6 @@ from typing import Any
 
 import av
 import av.error
-import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
@@ -20,6 +19,7 @@ from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.core.mailbox import Mailbox
 from blackbox_qt.core.packet import NO_LOSS, Outlet, Packet, StreamInfo
+from blackbox_qt.core.picture import wrap
 from blackbox_qt.core.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -254,14 +254,3 @@ class _Codec:
 def _shape(layout: Layout) -> tuple[int, int, str, str, bool]:
     """What of a layout the codec depends on; strides may change under it."""
     return layout.width, layout.height, layout.fourcc, layout.matrix, layout.full_range
-
-
-def wrap(image: Image) -> av.VideoFrame:
-    """An av.VideoFrame on the image's own memory, not copied; gone before the frame is closed.
-
-    Raises ValueError for memory that is read-only.
-    """
-    planes: list[np.ndarray] = list(image.planes())
-    return av.VideoFrame.from_dlpack(
-        planes, format=image.layout.format.av, width=image.layout.width, height=image.layout.height
-    )

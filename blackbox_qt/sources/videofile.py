@@ -12,9 +12,10 @@ import av.error
 import av.video.frame
 
 from blackbox_qt.core.clock import NS, Clock, SystemClock
-from blackbox_qt.core.frame import Frame, Image
-from blackbox_qt.core.layout import Layout, Plane
+from blackbox_qt.core.frame import Frame
+from blackbox_qt.core.layout import Layout
 from blackbox_qt.core.pace import Pacer
+from blackbox_qt.core.picture import unwrap
 from blackbox_qt.core.pool import Lending
 from blackbox_qt.core.worker import Worker
 from blackbox_qt.sources.source import CLOSE_LIMIT_S, Deliver, Failed, SourceError
@@ -69,7 +70,7 @@ class VideoFileSource:
             container.close()
             raise self._unusable(error) from error
         self.fps = float(stream.average_rate or stream.guessed_rate or 30)
-        self.layout = _wrap(self._as_420(first))[0]
+        self.layout = unwrap(self._as_420(first), *_meaning(first)).layout
         self._container = container
 
     def start(self, deliver: Deliver, failed: Failed) -> None:
@@ -98,11 +99,10 @@ class VideoFileSource:
             if due is None:
                 return
             seq, self._seq = self._seq, self._seq + 1
-            layout, buffers = _wrap(self._as_420(picture))
+            image = unwrap(self._as_420(picture), *_meaning(picture))
             if self._lending.acquire():  # else the frame is lost, like on a camera: a hole in the numbers
-                images = {"main": Image(layout, buffers)}
-                deliver(Frame.lend(self.camera, seq, due, images, self._lending.release))
-            del picture, buffers  # the frame alone keeps them now
+                deliver(Frame.lend(self.camera, seq, due, {"main": image}, self._lending.release))
+            del picture, image  # the frame alone keeps them now
 
     def _endless(self) -> Iterator[tuple[int, av.video.frame.VideoFrame]]:
         """(footage time in ns, picture), loop after loop, from 0; holes in the file are shortened to half a second.
@@ -141,15 +141,7 @@ class VideoFileSource:
         return SourceError(f"video file {self.path} cannot be played ({reason}); choose another file", permanent=True)
 
 
-def _wrap(picture: av.video.frame.VideoFrame) -> tuple[Layout, list[av.video.plane.VideoPlane]]:
-    """Layout and buffers of a decoded picture, cut to even size (4:2:0 has no half chroma samples)."""
-    width, height = picture.width & ~1, picture.height & ~1
-    semiplanar = picture.format.name == "nv12"
-    planes = [Plane(0, picture.planes[0].line_size, width, height, 0)]
-    for index in range(1, len(picture.planes)):
-        row = width if semiplanar else width // 2
-        planes.append(Plane(0, picture.planes[index].line_size, row, height // 2, index))
-    matrix = _MATRIX.get(int(picture.colorspace), "bt709" if height >= 720 else "bt601")
-    full = int(picture.color_range) == _FULL_RANGE or picture.format.name == "yuvj420p"
-    layout = Layout(width, height, "NV12" if semiplanar else "YU12", tuple(planes), matrix, full)
-    return layout, list(picture.planes)
+def _meaning(picture: av.video.frame.VideoFrame) -> tuple[str, bool]:
+    """(matrix, full range) of a decoded picture; what it does not say is guessed as players do."""
+    matrix = _MATRIX.get(int(picture.colorspace), "bt709" if picture.height >= 720 else "bt601")
+    return matrix, int(picture.color_range) == _FULL_RANGE or picture.format.name == "yuvj420p"

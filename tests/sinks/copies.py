@@ -17,7 +17,7 @@ import numpy as np
 
 from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.layout import Layout
-from blackbox_qt.sinks.encoder import wrap
+from blackbox_qt.core.picture import wrap
 
 M_MMAP_THRESHOLD = -3  # malloc.h
 PR_SET_THP_DISABLE = 41  # linux/prctl.h

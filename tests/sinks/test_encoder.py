@@ -14,7 +14,8 @@ from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.hub import Hub
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.core.packet import Packet
-from blackbox_qt.sinks.encoder import Encoder, EncoderSettings, Identity, LossTally, wrap
+from blackbox_qt.core.picture import wrap
+from blackbox_qt.sinks.encoder import Encoder, EncoderSettings, Identity, LossTally
 from blackbox_qt.sources import marks
 from tests.fakes import HandSource, two_buffers
 

@@ -22,7 +22,7 @@ class Rig:
     def __init__(self, layout: Layout | None = None, lores: Layout | None = None, fps: float = 1000) -> None:
         self.source = HandSource(layout=layout or Layout.packed(256, 144), lores=lores)
         self.hub = Hub("front", 12)
-        self.scaler = Scaler(128, 72, 12)
+        self.scaler = Scaler(128, 72)
         self.errors: list[BaseException] = []
         self.words = ""
         self.sink = JpegSink(
@@ -205,7 +205,7 @@ def test_the_small_picture_has_the_colours_of_the_large_one(layout: Layout) -> N
     main = Image(layout, memory)
     for index, plane in enumerate(main.planes()):
         plane[:] = 60 + 40 * index
-    scaler = Scaler(100, 100, 2)
+    scaler = Scaler(100, 100)
     small = scaler(main)
     assert (small.layout.width, small.layout.height, small.layout.fourcc) == (100, 56, layout.fourcc)
     assert [(int(p.min()), int(p.max())) for p in small.planes()] == [
@@ -220,7 +220,7 @@ def test_the_small_picture_has_the_colours_of_the_large_one(layout: Layout) -> N
 def test_a_small_camera_is_not_scaled() -> None:
     layout = two_buffers()
     main = Image(layout, [bytearray(96 * 48), bytearray(96 * 24)])
-    scaler = Scaler(1280, 720, 2)
+    scaler = Scaler(1280, 720)
     small = scaler(main)
     assert small.layout == layout and scaler.made == 0
     main.plane(0)[0, 0] = 9
