@@ -12,8 +12,8 @@ _KEPT = 16 << 20
 def keep_pictures() -> None:
     """For this process, from now on.
 
-    By itself glibc gives a freed picture back at once and takes fresh, zeroed pages for the next: for a 720p one 340 page
-    faults, half a millisecond of CPU a frame.
+    By itself glibc gives a freed picture back at once and takes fresh, zeroed pages for the next: for a 720p one 340
+    page faults, half a millisecond of CPU a frame.
 
     Threads: the main one, before others start.
     """
