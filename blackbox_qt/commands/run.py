@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import logging
 import os
 import select
@@ -103,6 +104,7 @@ def _page(app: App, config: Config, listener: Listener, ending: Ending, stack: E
     except Exception as error:  # the page's door: the recorder does not need it
         log.error("the page cannot start: %s; recording goes on without it", in_words(error))
         return ""
+    gc.freeze()  # the libraries stay: the collector need not walk through them again while frames pass
     log.info("page ready %.2f s after the start", process_age_s())
     for line in server.invitation():
         print(line, file=sys.stderr)
