@@ -13,6 +13,7 @@ from blackbox_qt.app.status import Status
 from blackbox_qt.core.frame import Frame
 from blackbox_qt.sinks.jpeg import encode
 from blackbox_qt.storage.disk import Disk, words_for
+from blackbox_qt.storage.numbering import next_number
 from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.ui.errands import Errands
 
@@ -20,7 +21,7 @@ FOLDER = "snapshots"
 QUALITY = 92
 _FRAME_WITHIN_S = 3.0
 _COUNTER = "count"
-_NUMBER = re.compile(r".*-(\d{5,9})\.jpg(?:\.part)?")
+_NUMBER = re.compile(r".*-(\d{5,9})\.jpg(?:\.tmp)?")
 
 
 class SnapshotError(Exception):
@@ -56,18 +57,8 @@ def save_still(disk: Disk, folder: Path, stem: str, picture: bytes) -> Path:
     Raises OSError. Threads: one at a time; blocks on the disk.
     """
     disk.mkdir(folder)
-    number = max(_counted(disk, folder), _highest(disk, folder)) + 1
-    disk.write_small(folder / _COUNTER, b"%d\n" % number)  # first: a name that was given is never given again
-    path = folder / f"{stem}-{number:05d}.jpg"
-    part = path.with_name(path.name + ".part")
-    fd = disk.create(part)
-    try:
-        disk.write(fd, [picture])
-        disk.datasync(fd)
-    finally:
-        disk.close(fd)
-    disk.rename(part, path)
-    disk.sync_dir(folder)
+    path = folder / f"{stem}-{next_number(disk, folder, _COUNTER, _NUMBER):05d}.jpg"
+    disk.write_small(path, picture)
     return path
 
 
@@ -82,17 +73,3 @@ def _stamp(status: Status, camera: str) -> str:
     segment = next((c.recording.segment for c in status.cameras if c.name == camera), "")
     name = SegmentName.parse(segment if segment.endswith(".mp4") else f"{segment}.mp4")
     return f"boot{name.boot:06d}" if name else "notime"
-
-
-def _counted(disk: Disk, folder: Path) -> int:
-    try:
-        text = disk.read_small(folder / _COUNTER, 32).strip()
-    except FileNotFoundError:
-        return 0
-    return int(text) if text.isdigit() and len(text) <= 9 else 0
-
-
-def _highest(disk: Disk, folder: Path) -> int:
-    """Among the names present: the counter's file may have been lost."""
-    found = (_NUMBER.fullmatch(entry.name) for entry in disk.list(folder))
-    return max((int(match[1]) for match in found if match), default=0)
