@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_LARGEST_KEPT = 8 << 20  # bytes: a 1080p picture is 3 MB
-_KEPT = 16 << 20
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+_LARGEST_KEPT = 4 << 20  # bytes: a 1080p picture is 3 MB
+_KEPT = 8 << 20
+_ARENAS = 2  # one heap for each of eight threads would keep as much eight times
 
 
 def keep_pictures() -> None:
@@ -18,5 +19,6 @@ def keep_pictures() -> None:
     Threads: the main one, before others start.
     """
     libc = ctypes.CDLL(None)
+    libc.mallopt(_M_ARENA_MAX, _ARENAS)
     libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
     libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
