@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
-_LARGEST_KEPT = 4 << 20  # bytes: a 1080p picture is 3 MB
-_KEPT = 8 << 20
+_LARGEST_KEPT = 8 << 20  # bytes: a 1080p picture is 3 MB
+_KEPT = 16 << 20
 _ARENAS = 2  # one heap for each of eight threads would keep as much eight times
 
 
