@@ -10,8 +10,8 @@ from typing import Any
 def opencv() -> Any:
     """The cv2 module. The first call imports it: some 100 ms during which other threads may stand still.
 
-    With threads of its own OpenCV spins waiting for them, which costs more than it saves on pictures this small
-    (scaling 1080p to 720p: 2.0 ms of CPU with two threads, 1.0 with one).
+    With threads of its own OpenCV spins waiting for them, which costs more than it saves on pictures this small (720p
+    to JPEG's colours: 1.3 ms of CPU with two threads, 0.7 with one, before that was made cheaper).
 
     Threads: any, but never the camera's or the encoder's.
     """
