@@ -32,11 +32,33 @@ class CameraConfig(_Section):
         "front", description="what it is called on screen and in file names: small letters, digits, _; at most 16"
     )
     source: str = Field(
-        "pattern", description="where frames come from: pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH", min_length=1
+        "pattern",
+        description="where frames come from: pattern, pattern:WIDTHxHEIGHT@FPS, file:PATH, picamera:WHICH (a Pi's own "
+        "camera: its number, model or connector) or v4l2:WHICH (a USB camera: its device, name, serial or port)",
+        min_length=1,
     )
     buffers: int = Field(
         MIN_BUFFERS, ge=MIN_BUFFERS, le=64, description="frames in flight between camera, encoder and screens"
     )
+    # The rest is asked of picamera and v4l2; a pattern or a file is as it is.
+    width: int = Field(1920, ge=64, le=7680, multiple_of=2, description="pixels; the nearest the camera can")
+    height: int = Field(1080, ge=64, le=4320, multiple_of=2, description="pixels")
+    fps: float = Field(30, ge=1, le=240, description="frames per second")
+    slowest_fps: float = Field(
+        0, ge=0, le=240, description="frames per second the rate may fall to at night, for longer exposure; 0: never"
+    )
+    format: Literal["auto", "YU12", "NV12", "YUYV", "MJPG"] = Field(
+        "auto", description="pixel format asked of a USB camera; auto takes the cheapest that gives size and rate"
+    )
+    rotate: Literal[0, 180] = Field(0, description="degrees; 180 for a camera that hangs upside down")
+    exposure_us: int = Field(0, ge=0, le=1_000_000, description="microseconds; 0: automatic")
+    gain: float = Field(0, ge=0, le=64, description="analogue gain; 0: automatic")
+    white_balance: Literal["auto", "incandescent", "tungsten", "fluorescent", "indoor", "daylight", "cloudy"] = Field(
+        "auto", description="kind of light"
+    )
+    hdr: bool = Field(False, description="high dynamic range, where the sensor has it")
+    focus_m: float = Field(0, ge=0, le=100, description="m, fixed focus where the lens moves; 0: far away")
+    noise_reduction: Literal["off", "fast", "high"] = Field("fast", description="in the camera's own hardware")
 
 
 class RecordConfig(_Section):

@@ -97,9 +97,11 @@ def limits_of(field: FieldInfo) -> dict[str, str]:
     kinds: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     limits = {"type": kinds.get(field.annotation, "a path" if field.annotation is Path else "a value")}
     if get_origin(field.annotation) is Literal:
-        limits["one of"] = ", ".join(get_args(field.annotation))
+        limits["one of"] = ", ".join(str(value) for value in get_args(field.annotation))
     low = high = ""
     for rule in field.metadata:
+        if getattr(rule, "multiple_of", None) == 2:
+            limits["type"] = "an even number"
         low = next((f"{getattr(rule, n)}" for n in ("ge", "gt") if getattr(rule, n, None) is not None), low)
         high = next((f"{getattr(rule, n)}" for n in ("le", "lt") if getattr(rule, n, None) is not None), high)
     if low and high:

@@ -90,7 +90,8 @@ class Camera:
         self._scaler = Scaler(whole.stream.width, whole.stream.height)
         self._settings = _encoder_settings(whole)
         self._jpeg_settings = JpegSettings(whole.stream.quality, whole.stream.fps)
-        make_source = source or (lambda: make(config.source, config.name, config.buffers))
+        small = whole.stream.width, whole.stream.height
+        make_source = source or (lambda: make(config, small))
         self.care = Caretaker(config.name, make_source, self._publish, self._mend, self.hub.source_stopped, clock)
         self.recorder = Recorder(config.name, make_writer, self._want_key, clock)
         self._encoding: Part[Encoder] = Part(f"{self.name} encoder", self._build_encoder, self._end, clock)

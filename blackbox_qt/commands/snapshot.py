@@ -30,7 +30,7 @@ def snapshot(args: argparse.Namespace) -> int:
     """Take it and say where it is. Returns an Exit."""
     try:
         camera = _camera(configuration(args), args.camera)
-        source = make(camera.source, camera.name, camera.buffers)
+        source = make(camera)
         source.open()
         try:
             written = _take(source, args)

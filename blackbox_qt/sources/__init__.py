@@ -5,28 +5,32 @@ A spec is what a person writes: `pattern`, `pattern:1280x720@30`, `file:/path/to
 
 from __future__ import annotations
 
+from blackbox_qt.config import CameraConfig
 from blackbox_qt.sources.source import Source, SourceError
 
 __all__ = ["KINDS", "Source", "SourceError", "make", "origin_of"]
 
-KINDS = {"pattern": "pattern", "file": "file"}
+KINDS = {"pattern": "pattern", "file": "file", "picamera": "camera", "v4l2": "camera"}
 """Kind of source -> origin sealed into what it records."""
 
 
-def make(spec: str, camera: str, buffers: int) -> Source:
-    """The source that `spec` names, not yet opened. Raises SourceError(permanent) for a spec that means nothing."""
-    kind, _, rest = spec.partition(":")
+def make(config: CameraConfig, small: tuple[int, int] = (1280, 720)) -> Source:
+    """The source that `config.source` names, not yet opened; hardware that can also gives a picture within `small`.
+
+    Raises SourceError(permanent) for a spec that means nothing.
+    """
+    kind, _, rest = config.source.partition(":")
     # Imported here: a source's library (PyAV, Picamera2) is loaded only where it is used.
     if kind == "pattern":
         from blackbox_qt.sources.pattern import PatternSource
 
-        return PatternSource.from_spec(rest, camera, buffers)
+        return PatternSource.from_spec(rest, config.name, config.buffers)
     if kind == "file":
         from blackbox_qt.sources.videofile import VideoFileSource
 
-        return VideoFileSource(rest, camera, buffers)
+        return VideoFileSource(rest, config.name, config.buffers)
     raise SourceError(
-        f"source {spec!r} is not known; write pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH", permanent=True
+        f"source {config.source!r} is not known; write pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH", permanent=True
     )
 
 

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from blackbox_qt.config import CameraConfig
 from blackbox_qt.core.frame import Frame
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.sources import SourceError, make, marks, origin_of
@@ -16,6 +17,10 @@ from blackbox_qt.sources.pattern import PatternSource
 from tests.sources.test_contract import fail, small_video
 
 Until = Callable[[Callable[[], object]], None]
+
+
+def spec_of(source: str) -> CameraConfig:
+    return CameraConfig(source=source)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +36,7 @@ Until = Callable[[Callable[[], object]], None]
 )
 def test_a_wrong_spec_is_one_sentence(spec: str, words: str) -> None:
     with pytest.raises(SourceError, match=words) as caught:
-        make(spec, "front", 12)
+        make(spec_of(spec))
     assert caught.value.permanent and "\n" not in str(caught.value)
 
 
@@ -88,7 +93,7 @@ def test_pattern_paints_its_own_number_and_time(until: Until) -> None:
 
 def played(path: Path, count: int, until: Until) -> list[tuple[int, int, int, Layout]]:
     """(seq, t_ns, mean luma, layout) of the first `count` frames."""
-    source = make(f"file:{path}", "front", 12)
+    source = make(spec_of(f"file:{path}"))
     seen: list[tuple[int, int, int, Layout]] = []
 
     def deliver(frame: Frame) -> None:
@@ -141,7 +146,7 @@ def test_a_file_that_does_not_begin_at_0_and_has_a_hole_plays_on(tmp_path: Path,
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist; check the path") as caught:
-        make(f"file:{tmp_path}/none.mp4", "front", 12).open()
+        make(spec_of(f"file:{tmp_path}/none.mp4")).open()
     assert caught.value.permanent
 
 
@@ -150,13 +155,13 @@ def test_a_file_that_is_no_video_is_one_sentence(tmp_path: Path, content: bytes)
     path = tmp_path / "text.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceError, match="cannot be played") as caught:
-        make(f"file:{path}", "front", 12).open()
+        make(spec_of(f"file:{path}")).open()
     assert caught.value.permanent and "\n" not in str(caught.value)
 
 
 def test_a_folder_is_no_video(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
-        make(f"file:{tmp_path}", "front", 12).open()
+        make(spec_of(f"file:{tmp_path}")).open()
 
 
 def test_sound_without_picture_is_one_sentence(tmp_path: Path) -> None:
@@ -167,7 +172,7 @@ def test_sound_without_picture_is_one_sentence(tmp_path: Path) -> None:
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
     with pytest.raises(SourceError, match="cannot be played"):
-        make(f"file:{path}", "front", 12).open()
+        make(spec_of(f"file:{path}")).open()
 
 
 def test_a_truncated_file_plays_what_there_is_or_says_so(tmp_path: Path, until: Until) -> None:
@@ -179,7 +184,7 @@ def test_a_truncated_file_plays_what_there_is_or_says_so(tmp_path: Path, until: 
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(small_video(tmp_path / "w.mp4").read_bytes()[:-200])
     with pytest.raises(SourceError, match="cannot be played"):
-        make(f"file:{cut}", "front", 12).open()
+        make(spec_of(f"file:{cut}")).open()
 
 
 def test_other_pixel_formats_are_converted_once_and_counted(tmp_path: Path, until: Until) -> None:
@@ -190,7 +195,7 @@ def test_other_pixel_formats_are_converted_once_and_counted(tmp_path: Path, unti
         for _ in range(5):
             container.mux(stream.encode(av.VideoFrame(66, 50, "yuv422p")))
         container.mux(stream.encode(None))
-    source = make(f"file:{path}", "front", 12)
+    source = make(spec_of(f"file:{path}"))
     got = threading.Event()
 
     def deliver(frame: Frame) -> None:
