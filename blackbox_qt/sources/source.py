@@ -13,30 +13,35 @@ class SourceError(Exception):
     """A source cannot give frames; the text is one sentence for a person.
 
     `permanent`: trying again cannot help, somebody must change the configuration.
+    `process`: trying again in this process cannot help, a fresh one may: a camera stack that is wedged, or frames that
+    never came home.
     """
 
-    def __init__(self, words: str, *, permanent: bool = False) -> None:
+    def __init__(self, words: str, *, permanent: bool = False, process: bool = False) -> None:
         super().__init__(words)
         self.permanent = permanent
+        self.process = process
 
 
 Deliver = Callable[[Frame], None]
 """Takes over the frame. Called on the source's thread; never blocks."""
 
 Failed = Callable[[BaseException], None]
-"""Told once, on the source's thread, that no more frames will come until it is opened again."""
+"""Told once, on the source's thread, that no more frames will come until it is closed and opened again."""
 
 
 class Source(Protocol):
     """A camera, or what stands for one.
 
-    Life: open, start, stop, close, and round again as often as wanted. `open` may take seconds. After `stop` has
-    returned `deliver` is not called any more, but frames may still be out and come home from any thread. `close`
-    returns when all are home, or raises SourceError after its time limit.
+    Life: open, start, stop, close, and round again as often as wanted. Between open and close it can be started and
+    stopped as often as wanted too, also while frames of the time before are still out: this is the first thing tried
+    when no pictures come. `open` may take seconds. After `stop` has returned `deliver` is not called any more, but
+    frames may still be out and come home from any thread. `close` returns when all are home, or raises
+    SourceError(process) after its time limit. Nothing is reserved before `open`, and nothing is left after `close`.
 
     A frame's `seq` is the driver's number where there is one, so that a hole in it is a lost frame; a source out of
-    buffers leaves a hole too. `t_ns` is the sensor's time on the boot clock. `images` has "main" and, where the
-    hardware gives it, "lores".
+    buffers leaves a hole too. Numbers may begin anew at each start: they compare from there to the stop only. `t_ns` is
+    the sensor's time on the boot clock. `images` has "main" and, where the hardware gives it, "lores".
 
     Threads: open, start, stop, close by one owner; frames close on any.
     """
@@ -53,7 +58,7 @@ class Source(Protocol):
         ...
 
     def start(self, deliver: Deliver, failed: Failed) -> None:
-        """Let frames come, on a thread of the source's own. Raises SourceError."""
+        """Let frames come, on a thread of the source's own; works again after `stop`. Raises SourceError."""
         ...
 
     def stop(self) -> None:
@@ -61,7 +66,7 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the device back when every frame is home. Raises SourceError if one is not, after 2 s."""
+        """Give the device back when every frame is home. Raises SourceError(process) if one is not, after 2 s."""
         ...
 
 
