@@ -59,16 +59,15 @@ their_wheels() {
   rm -rf -- "$private/site/cv2/data" "$private/site/cv2/typing"
 }
 
-# The shipped configuration is the default one with the system's folders.
-configuration() {
-  mkdir -p "$tree/etc/blackbox-qt"
-  {
-    echo '# What blackbox-recorder.service reads. After a change: sudo systemctl restart blackbox-recorder'
-    echo '# Kept by upgrades, removed by purge.'
-    echo '#'
-    sed -e 's|^data = .*|data = "/srv/blackbox"|' -e 's|^state = .*|state = "/var/lib/blackbox-qt"|' \
-      -- "$root/resources/default.toml"
-  } >"$tree/etc/blackbox-qt/config.toml"
+# What the wheels' libraries need of the system must stand in debian/control; anything new is looked at by a person.
+check_needs() {
+  local known='ld-linux-(aarch64|x86-64)|libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+|libz' found
+  found=$(find "$private/site" -name '*.so*' -type f -exec readelf -d {} + | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
+  [[ $found ]] || die 1 "readelf finds no libraries in the wheels for $arch"
+  local bundled
+  bundled=$(find "$private/site" -name '*.so*' -printf '%f\n')
+  found=$(grep -vxFf <(echo "$bundled") <<<"$found" | grep -vE "^($known)\.so\.[0-9]+$") || true
+  [[ -z $found ]] || die 1 "wheels need libraries that debian/control does not name: ${found//$'\n'/ }"
 }
 
 system_files() {
@@ -80,6 +79,8 @@ system_files() {
   install -D -m 644 -t "$tree/usr/share/applications" -- "$from"/desktop/*.desktop
   install -D -m 644 -t "$tree/usr/share/icons/hicolor/scalable/apps" -- "$from"/desktop/*.svg
   install -D -m 755 -t "$private" -- "$from"/desktop/open
+  mkdir -p "$tree/etc/blackbox-qt"
+  "$from/deb/conffile.sh" >"$tree/etc/blackbox-qt/config.toml"
 }
 
 debian_folder() {
@@ -108,7 +109,7 @@ rm -rf -- "$work"
 say "fetching wheels for $arch"
 our_code
 their_wheels
-configuration
+check_needs
 system_files
 debian_folder
 say "packing"

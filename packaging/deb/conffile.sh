@@ -1,0 +1,10 @@
+#!/bin/sh
+# Prints the package's /etc/blackbox-qt/config.toml: the default configuration with the system's two folders.
+set -eu
+cat <<'TEXT'
+# What blackbox-recorder.service reads. After a change: sudo systemctl restart blackbox-recorder
+# Kept by upgrades, removed by purge.
+#
+TEXT
+exec sed -e 's|^data = .*|data = "/srv/blackbox"|' -e 's|^state = .*|state = "/var/lib/blackbox-qt"|' \
+  -- "$(dirname -- "$0")/../../resources/default.toml"
