@@ -89,7 +89,7 @@ class HandSource:
     def close(self) -> None:
         pool, self._pool, self.opened = self._pool, None, False
         if pool is not None and not pool.lending.wait_home(CLOSE_LIMIT_S):
-            raise SourceError(f"{pool.lending.out} frames did not come home")
+            raise SourceError(f"{pool.lending.out} frames did not come home", process=True)
 
     @property
     def out(self) -> int:

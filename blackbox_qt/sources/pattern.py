@@ -9,14 +9,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from blackbox_qt.core.clock import NS, Clock, SystemClock
+from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.core.pace import Pacer
 from blackbox_qt.core.pool import BufferPool
-from blackbox_qt.core.worker import Worker
 from blackbox_qt.sources import marks
-from blackbox_qt.sources.source import CLOSE_LIMIT_S, Deliver, Failed, SourceError
+from blackbox_qt.sources.software import SoftwareSource
+from blackbox_qt.sources.source import CLOSE_LIMIT_S, Deliver, SourceError
 
 _SPEC = re.compile(r"(?:(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?))?")
 _SMALLEST, _LARGEST = 32, 8192  # pixels
@@ -25,7 +25,7 @@ _BARS = ((235, 128, 128), (210, 16, 146), (170, 166, 16), (145, 54, 34), (106, 2
 """75 % colour bars, (Y, Cb, Cr), ITU-R BT.471."""
 
 
-class PatternSource:
+class PatternSource(SoftwareSource):
     """Hills passing by under colour bars, with the frame number and the boot clock painted in (see `marks`).
 
     Threads: see Source; frames come on `cam-<camera>`.
@@ -51,16 +51,13 @@ class PatternSource:
         if not _SLOWEST <= fps <= _FASTEST:
             words = f"pattern: {fps:g} frames per second is not allowed; use {_SLOWEST} to {_FASTEST}"
             raise SourceError(words, permanent=True)
-        self.camera = camera
+        super().__init__(camera, clock)
         self.device = f"pattern {width}x{height}@{fps:g}"
         self.buffers = buffers
         self.fps = fps
         self.layout: Layout | None = Layout.packed(width, height)
-        self._clock = clock or SystemClock()
         self._pool: BufferPool | None = None
         self._scene: _Scene | None = None
-        self._worker: Worker | None = None
-        self._seq = 0
 
     @classmethod
     def from_spec(cls, rest: str, camera: str, buffers: int) -> PatternSource:
@@ -77,24 +74,13 @@ class PatternSource:
         self._pool = BufferPool(self.buffers, self.layout.size)
         self._scene = _Scene(self.layout)
 
-    def start(self, deliver: Deliver, failed: Failed) -> None:
-        self._worker = Worker(f"cam-{self.camera}", partial(self._paint, deliver), failed)
-        self._worker.start()
-
-    def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker.join()
-            self._worker = None
-
     def close(self) -> None:
         pool, self._pool, self._scene = self._pool, None, None
         if pool is not None and not pool.lending.wait_home(CLOSE_LIMIT_S):
-            raise SourceError(f"{self.device}: {pool.lending.out} frames did not come home")
+            raise SourceError(f"{self.device}: {pool.lending.out} frames did not come home", process=True)
 
-    def _paint(self, deliver: Deliver) -> None:
-        assert self._worker is not None and self._pool is not None and self.layout is not None
-        pacer = Pacer(self._clock, self._worker.stop_requested)
+    def _play(self, deliver: Deliver, pacer: Pacer) -> None:
+        assert self._pool is not None
         number = 0
         while (due := pacer.wait(int(number * NS / self.fps))) is not None:
             buffer = self._pool.take()

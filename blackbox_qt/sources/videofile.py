@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import av
 import av.error
 import av.video.frame
 
-from blackbox_qt.core.clock import NS, Clock, SystemClock
+from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.frame import Frame
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.core.pace import Pacer
 from blackbox_qt.core.picture import unwrap
 from blackbox_qt.core.pool import Lending
-from blackbox_qt.core.worker import Worker
-from blackbox_qt.sources.source import CLOSE_LIMIT_S, Deliver, Failed, SourceError
+from blackbox_qt.sources.software import SoftwareSource
+from blackbox_qt.sources.source import CLOSE_LIMIT_S, Deliver, SourceError
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _LONGEST_HOLE_NS = NS // 2
 
 
-class VideoFileSource:
+class VideoFileSource(SoftwareSource):
     """Decodes `path` with PyAV and lends the decoder's own pictures, not copied.
 
     Only YUV 4:2:0 leaves it; other formats are converted once, here, and counted in `converted`. Each loop goes on
@@ -42,18 +41,15 @@ class VideoFileSource:
     def __init__(self, path: str, camera: str, buffers: int, clock: Clock | None = None) -> None:
         if not path:
             raise SourceError("source file: needs a path, as in file:/home/me/road.mp4", permanent=True)
+        super().__init__(camera, clock)
         self.path = Path(path).expanduser()
-        self.camera = camera
         self.device = f"file {self.path.name}"
         self.buffers = buffers
         self.fps = 30.0
         self.layout: Layout | None = None
         self.converted = 0
-        self._clock = clock or SystemClock()
         self._lending = Lending(buffers)
         self._container: av.container.InputContainer | None = None
-        self._worker: Worker | None = None
-        self._seq = 0
 
     def open(self) -> None:
         if not self.path.is_file():
@@ -73,27 +69,15 @@ class VideoFileSource:
         self.layout = unwrap(self._as_420(first), *_meaning(first)).layout
         self._container = container
 
-    def start(self, deliver: Deliver, failed: Failed) -> None:
-        self._worker = Worker(f"cam-{self.camera}", partial(self._play, deliver), failed)
-        self._worker.start()
-
-    def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker.join()
-            self._worker = None
-
     def close(self) -> None:
         home = self._lending.wait_home(CLOSE_LIMIT_S)
         if self._container is not None:
             self._container.close()
             self._container = None
         if not home:
-            raise SourceError(f"{self.device}: {self._lending.out} frames did not come home")
+            raise SourceError(f"{self.device}: {self._lending.out} frames did not come home", process=True)
 
-    def _play(self, deliver: Deliver) -> None:
-        assert self._worker is not None
-        pacer = Pacer(self._clock, self._worker.stop_requested)
+    def _play(self, deliver: Deliver, pacer: Pacer) -> None:
         for at_ns, picture in self._endless():
             due = pacer.wait(at_ns)
             if due is None:

@@ -127,6 +127,31 @@ def test_it_can_go_round_again(source: Source, until: Until) -> None:
     assert last > 0
 
 
+def test_it_starts_again_after_stop_without_close(source: Source, until: Until) -> None:
+    """The first thing tried when no pictures come."""
+    source.open()
+    rounds = [collect(source, 3, until) for _ in range(3)]
+    source.close()
+    times = [t for seen in rounds for _, t, _ in seen]
+    assert times == sorted(set(times)), "one clock over all of them"
+    for seen in rounds:
+        assert [s for s, _, _ in seen] == list(range(seen[0][0], seen[0][0] + len(seen)))
+
+
+def test_it_starts_again_while_frames_of_the_time_before_are_out(source: Source, until: Until) -> None:
+    kept: list[Frame] = []
+    source.open()
+    source.start(kept.append, fail)
+    until(lambda: len(kept) >= 3)
+    source.stop()
+    seen = collect(source, 3, until)
+    assert seen[0][1] > kept[-1].t_ns
+    for frame in kept:
+        assert frame.images["main"].layout.width > 0
+        frame.close()
+    source.close()
+
+
 def test_out_of_buffers_frames_are_lost_and_leave_a_hole(source: Source, until: Until) -> None:
     kept: list[Frame] = []
     source.open()
@@ -169,7 +194,8 @@ def test_a_frame_that_never_comes_home_is_said(source: Source, until: Until, mon
     source.start(kept.append, fail)
     until(lambda: kept)
     source.stop()
-    with pytest.raises(SourceError, match="did not come home"):
+    with pytest.raises(SourceError, match="did not come home") as caught:
         source.close()
+    assert caught.value.process, "only a fresh process gets that memory back"
     for frame in kept:
         frame.close()
