@@ -133,6 +133,16 @@ class WindowConfig(_Section):
     night: bool = Field(False, description="dark colours")
 
 
+class RecoveryConfig(_Section):
+    """What is done about a camera that only a fresh process can heal (see docs/ARCHITECTURE.md, Faults)."""
+
+    restart_process: Literal["alone", "always", "never"] = Field(
+        "alone",
+        description="restart the whole program for it: alone, when no other camera records; always, also at the price "
+        "of some seconds of the others' recording; never",
+    )
+
+
 class Config(_Section):
     """Everything. `[[camera]]` is a list, all others are single sections."""
 
@@ -142,6 +152,7 @@ class Config(_Section):
     stream: StreamConfig = StreamConfig()
     web: WebConfig = WebConfig()
     window: WindowConfig = WindowConfig()
+    recovery: RecoveryConfig = RecoveryConfig()
 
 
 @dataclass(frozen=True, slots=True)

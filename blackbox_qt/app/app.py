@@ -9,6 +9,8 @@ from types import TracebackType
 
 import blackbox_qt
 from blackbox_qt.app.camera import Camera
+from blackbox_qt.app.healing import worth_a_restart
+from blackbox_qt.app.reconfigure import ReconfigureError, Reconfigurer
 from blackbox_qt.app.recorder import OnCrash
 from blackbox_qt.app.reporter import Reporter
 from blackbox_qt.app.status import DiskStatus, Status, overall
@@ -31,8 +33,9 @@ _FRESH_NS = NS // 10
 class App:
     """Everything that records. Faces (window, web) look at it and are not needed.
 
-    `sources` replaces cameras' sources by name, for tests. Raises StorageError on entering when the data folder
-    cannot be written.
+    `restart` ends the program so that a fresh process takes its place; None where nobody would start one. `sources`
+    replaces cameras' sources by name, for tests. Raises StorageError on entering when the data folder cannot be
+    written.
 
     Threads: enter and leave by one owner; everything else any.
     """
@@ -43,19 +46,24 @@ class App:
         clock: Clock | None = None,
         disk: Disk | None = None,
         sources: Mapping[str, Callable[[], Source]] | None = None,
+        restart: Callable[[], None] | None = None,
     ) -> None:
         self.config = config
         self.clock = clock or SystemClock()
         self.data = config.storage.data.expanduser()
         self.stopped_well = True
+        self.restarting = ""  # why a fresh process must take this one's place, once that is decided
         self._disk = disk or Disk()
         self._store = Store(self._disk, self.data)
         self._began_ns = self.clock.boot_ns()
         self._lock = threading.Lock()
         self._snapshot: tuple[int, Status] | None = None
         self.cameras = {c.name: self._camera(c, (sources or {}).get(c.name)) for c in config.camera}
+        self._reconfigurer = Reconfigurer(self.cameras)
+        self._restart = restart
+        self._held_back = ""  # what has kept a fresh process away, as the log was told
         self._disk_seen = DiskStatus(str(self.data), 0, 0, "")
-        self._reporter = Reporter(self.status, self._look_at_disk)
+        self._reporter = Reporter(self.status, self._look_around)
 
     def __enter__(self) -> App:
         self._store.check_writable()
@@ -107,6 +115,38 @@ class App:
         for camera in self.cameras.values():
             camera.resume()
 
+    def reconfigure(self, *cameras: CameraConfig) -> None:
+        """Give cameras other sources, sizes, rates or controls while the others go on. Lasts until the program ends.
+
+        Raises ReconfigureError, one sentence; what was before goes on then. Takes a second or two.
+        """
+        self._reconfigurer.apply(cameras)
+        changed = tuple(camera.config for camera in self.cameras.values())
+        self.config = self.config.model_copy(update={"camera": changed})
+
+    def switch(self, one: str, other: str) -> None:
+        """Two cameras exchange their devices, with everything set about them. Raises ReconfigureError."""
+        names = {camera.name: camera for camera in self.config.camera}
+        a, b = names.get(one), names.get(other)
+        if a is None or b is None or a is b:
+            raise ReconfigureError(f"{one} and {other} cannot be exchanged; there are: {', '.join(names)}")
+        self.reconfigure(b.model_copy(update={"name": one}), a.model_copy(update={"name": other}))
+
+    def look_after(self) -> None:
+        """Ask for a fresh process if nothing else can heal a camera and the configuration finds that worth it."""
+        if self._restart is None or self.restarting:
+            return
+        uptime_s = (self.clock.boot_ns() - self._began_ns) / NS
+        cameras = [(camera.status(), camera.care.helpless()) for camera in self.cameras.values()]
+        reason, held_back = worth_a_restart(self.config.recovery.restart_process, cameras, uptime_s)
+        if reason and held_back and held_back != self._held_back:
+            log.warning("%s; the program is not restarted: %s", reason, held_back)
+        self._held_back = held_back
+        if reason and not held_back:
+            log.error("%s; restarting the program", reason)
+            self.restarting = reason
+            self._restart()
+
     def status(self) -> Status:
         """The snapshot that all faces share, at most 0.1 s old."""
         now = self.clock.boot_ns()
@@ -130,6 +170,10 @@ class App:
             disk=self._disk_seen,
             viewers=sum(c.stream.viewers for c in cameras),
         )
+
+    def _look_around(self) -> None:
+        self.look_after()
+        self._look_at_disk()
 
     def _look_at_disk(self) -> None:
         """Called by the reporter's thread, because a dead card may hold up whoever asks it."""

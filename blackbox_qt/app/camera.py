@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from blackbox_qt.app.caretaker import Caretaker
+from blackbox_qt.app.change import Change
 from blackbox_qt.app.part import Part
 from blackbox_qt.app.recorder import MakeWriter, Recorder
 from blackbox_qt.app.status import (
@@ -14,6 +16,7 @@ from blackbox_qt.app.status import (
     CameraStatus,
     DisplayStatus,
     EncoderStatus,
+    HealingStatus,
     RecordingStatus,
     StreamStatus,
 )
@@ -78,7 +81,8 @@ class Camera:
     ) -> None:
         self.name = config.name
         self.hub = Hub(config.name, config.buffers)
-        self._spec = config.source
+        self.cared_ns = clock.boot_ns()  # when the caretaker last looked after the parts; opening may take a while
+        self.config = config
         self._clock = clock
         self._shape: tuple[int, int] | None = None
         self._notice = ("", 0)  # words, and until when they are shown (boot clock)
@@ -90,9 +94,10 @@ class Camera:
         self._scaler = Scaler(whole.stream.width, whole.stream.height)
         self._settings = _encoder_settings(whole)
         self._jpeg_settings = JpegSettings(whole.stream.quality, whole.stream.fps)
-        small = whole.stream.width, whole.stream.height
-        make_source = source or (lambda: make(config, small))
-        self.care = Caretaker(config.name, make_source, self._publish, self._mend, self.hub.source_stopped, clock)
+        self._source = source
+        self._small = whole.stream.width, whole.stream.height
+        first = partial(self._make, config)
+        self.care = Caretaker(config.name, first, self._publish, self._mend, self.hub.source_stopped, clock)
         self.recorder = Recorder(config.name, make_writer, self._want_key, clock)
         self._encoding: Part[Encoder] = Part(f"{self.name} encoder", self._build_encoder, self._end, clock)
         self._streaming: Part[JpegSink] = Part(f"{self.name} stream", self._build_jpeg, self._end, clock)
@@ -154,6 +159,29 @@ class Camera:
         self.recorder.resume()
         self._want_key()
 
+    def check(self, config: CameraConfig) -> None:
+        """Whether this camera could be configured so. Raises SourceError or BudgetError, one sentence."""
+        self._make(config)
+        self.hub.check(config.buffers)
+
+    def change(self, config: CameraConfig) -> Change:
+        """Go on with this configuration (which `check` has passed): another source, size, rate, or other controls.
+
+        Encoder, stream and recording stay; a new file begins. The change wants a `go` when it is `parked`.
+        """
+        change = Change(partial(self._make, config), partial(self._become, config))
+        self.care.change(change)
+        return change
+
+    def _make(self, config: CameraConfig) -> Source:
+        return self._source() if self._source is not None else make(config, self._small)
+
+    def _become(self, config: CameraConfig) -> None:
+        """Nothing is open now, and every frame of the old source that could come home has."""
+        self.config = config
+        self.hub.buffers = config.buffers
+        self._shape = None  # another size is what was asked for, and nothing to tell the driver
+
     def _explain(self) -> tuple[str, str]:
         """What a stream says that has no live picture to send."""
         return (PICTURE_STOPPED if self.care.meter.frames else NO_CAMERA), self.care.words
@@ -175,6 +203,7 @@ class Camera:
         self.hub.publish(frame)
 
     def _mend(self) -> None:
+        self.cared_ns = self._clock.boot_ns()
         for part in (self.recorder, self._encoding, self._streaming):
             part.mend()
 
@@ -216,8 +245,8 @@ class Camera:
         recording = self.recorder.status(self._encoding.words)
         return CameraStatus(
             name=self.name,
-            device=care.source.device if care.source else self._spec,
-            origin=care.source.origin if care.source else origin_of(self._spec),
+            device=care.source.device if care.source else self.config.source,
+            origin=care.source.origin if care.source else origin_of(self.config.source),
             state=self._state(age),
             words=care.words or (self._notice[0] if now < self._notice[1] else ""),
             width=width,
@@ -231,6 +260,9 @@ class Camera:
             stream=StreamStatus(self.jpeg.watchers, self.jpeg.encoded, self.jpeg.inbox.dropped, self._streaming.words),
             display=self._display,
             recording=recording,
+            healing=HealingStatus(
+                care.healing.restarts, care.healing.reopens, care.outages.count, round(care.outages.seconds(now), 1)
+            ),
         )
 
     def _state(self, age: float | None) -> CameraState:

@@ -61,6 +61,19 @@ class RecordingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class HealingStatus:
+    """What was done about a camera without pictures, since the start of the program.
+
+    Threads: immutable, any.
+    """
+
+    restarts: int = 0  # streams stopped and started again
+    reopens: int = 0  # cameras closed and opened again
+    outages: int = 0  # times without pictures, by a fault or a change of the configuration
+    outage_s: float = 0.0  # all of them together, with the one under way
+
+
+@dataclass(frozen=True, slots=True)
 class CameraStatus:
     """Threads: immutable, any."""
 
@@ -80,6 +93,7 @@ class CameraStatus:
     stream: StreamStatus
     display: DisplayStatus
     recording: RecordingStatus
+    healing: HealingStatus = HealingStatus()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ class Exit(IntEnum):
     """
 
     OK = 0
-    FAILED = 1  # something unforeseen; the log says what
+    FAILED = 1  # something unforeseen; doctor, camera-test: something is broken, the output says what
     USAGE = 2  # a wrong option or setting
     SOURCE = 3  # a source that can never work: no such file, not a video
     STORAGE = 4  # the data folder cannot be written
     PORT = 5  # the web address is taken or not ours
     DAMAGED = 6  # check: a recording is damaged or was altered
     STUCK = 7  # a polite end took longer than 4 s, or not everything could be saved; `check` reads what is there
+    RESTART = 8  # a camera that only a fresh process can heal: whoever started this one should start the next
     INTERRUPTED = 130  # a second Ctrl-C

@@ -47,16 +47,24 @@ def run(args: argparse.Namespace) -> int:
         config = configuration(args)
         with Ending(args.duration) as ending, ExitStack() as stack:
             listener = stack.enter_context(listen(config.web)) if config.web.enabled else None
-            app = stack.enter_context(App(config))
+            app = stack.enter_context(App(config, restart=ending.stopping if _is_started_again() else None))
             try:
                 code = _faces(app, config, listener, ending, stack)
             finally:
                 ending.stopping()
         code = code if app.stopped_well or code != Exit.OK else Exit.STUCK
-        return _left(code)
+        return _left(Exit.RESTART if app.restarting else code)
     except (ConfigError, SourceError, StorageError, ListenError) as error:
         print(f"blackbox-qt: {error}", file=sys.stderr)
         return _CODES[type(error)]
+
+
+def _is_started_again() -> bool:
+    """Whether somebody starts the program anew when it ends: systemd, for a service of Type=notify.
+
+    Started by hand, a program that goes away is worse than one that says in words which camera is lost.
+    """
+    return "NOTIFY_SOCKET" in os.environ
 
 
 def _left(code: int) -> int:
@@ -65,7 +73,7 @@ def _left(code: int) -> int:
     if stuck:
         log.error("leaving although %s did not end", ", ".join(stuck))
         logging.shutdown()
-        os._exit(Exit.STUCK)
+        os._exit(code if code == Exit.RESTART else Exit.STUCK)
     return code
 
 

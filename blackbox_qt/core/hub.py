@@ -22,7 +22,7 @@ class Hub:
     The rule that keeps the camera alive: buffers >= max(depth) + sum(holds) + 3. A mailbox drops its oldest frame, so
     all of them together never keep more than max(depth) different ones waiting.
 
-    Threads: `attach`, `detach`, `holders` any; `publish` on the source's thread.
+    Threads: `attach`, `detach`, `check`, `holders` any; `publish` on the source's thread.
     """
 
     def __init__(self, camera: str, buffers: int) -> None:
@@ -42,14 +42,21 @@ class Hub:
         box = Mailbox(name, depth, holds, paused=paused, keeps=keeps)
         with self._lock:
             boxes = (*self._mailboxes, box)
-            need = buffers_needed(boxes)
-            if need > self.buffers:
-                raise BudgetError(
-                    f"camera {self.camera} has {self.buffers} buffers, but with {name} its consumers need {need}; "
-                    f"raise its setting buffers to {need} or more"
-                )
+            self._check(boxes, self.buffers, f" with {name}")
             self._mailboxes = boxes  # replaced, never changed: publish iterates without the lock
         return box
+
+    def check(self, buffers: int) -> None:
+        """Whether so many would suffice. Raises BudgetError if not."""
+        self._check(self._mailboxes, buffers)
+
+    def _check(self, boxes: tuple[Mailbox, ...], buffers: int, with_whom: str = "") -> None:
+        need = buffers_needed(boxes)
+        if need > buffers:
+            raise BudgetError(
+                f"camera {self.camera} has {buffers} buffers, but{with_whom} its consumers need {need}; "
+                f"raise its setting buffers to {need} or more"
+            )
 
     def detach(self, box: Mailbox) -> None:
         """Take a mailbox off the list and close it. Twice is harmless."""

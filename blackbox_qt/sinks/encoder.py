@@ -56,7 +56,8 @@ class Encoder:
     """Takes frames from its mailbox, encodes them in `enc-<camera>`, hands packets to its outlets.
 
     The frame's planes are given to libx264 where they lie; it copies what it wants during the call. Key frames are
-    forced by sensor time. A change of size, format or `identity()` opens a new codec and so a new StreamInfo.
+    forced by sensor time. A change of size, format, epoch or `identity()` opens a new codec and so a new StreamInfo:
+    the driver's numbers in one file always compare.
 
     Threads: `start`, `stop` by the owner; `request_key` and figures any; outlets are called on its thread.
     """
@@ -83,6 +84,7 @@ class Encoder:
         self._tally = LossTally(inbox, after)
         self._last_key_ns: int | None = None
         self._last_t_ns = 0
+        self._epoch = 0
 
     def add_outlet(self, outlet: Outlet) -> None:
         """Packets go there too from now on; it must wait for a key frame by itself (see `request_key`)."""
@@ -114,11 +116,12 @@ class Encoder:
         begin = time.perf_counter()
         main = frame.images["main"]
         identity = self._identity()
-        if self._codec is None or not self._codec.fits(main.layout, identity) or frame.t_ns < self._last_t_ns:
+        fits = self._codec is not None and self._codec.fits(main.layout, identity) and frame.epoch == self._epoch
+        if self._codec is None or not fits or frame.t_ns < self._last_t_ns:
             # Time that goes back is another camera clock: what follows is a stream, and a file, of its own.
             self._flush()
             self._codec = _Codec(self.camera, main.layout, identity, self._settings)
-            self._last_key_ns = None
+            self._last_key_ns, self._epoch = None, frame.epoch
         if self.last_seq is None:
             self.last_seq = frame.seq - 1
         lost = self._tally.before(frame.seq, frame.epoch)

@@ -133,10 +133,14 @@ def _check_chain(reports: Sequence[SegmentReport], notes: list[ChainNote], gaps:
 
 
 def _gap(before: SegmentReport, report: SegmentReport) -> Gap | None:
-    """What is missing between two segments that have no frame in common."""
+    """What is missing between two segments that have no frame in common.
+
+    After `stream-changed` the camera may have been started anew, and its numbers with it: only the times compare.
+    """
     if before.last_t_ns is None or report.first_t_ns is None:
         return None
-    return gap_between((before.last_seq, before.last_t_ns), (report.first_seq, report.first_t_ns))
+    last_seq = report.first_seq - 1 if before.end_reason == "stream-changed" else before.last_seq
+    return gap_between((last_seq, before.last_t_ns), (report.first_seq, report.first_t_ns))
 
 
 def _why(before: SegmentReport) -> str:

@@ -50,7 +50,8 @@ def gap_between(before: tuple[int, int], after: tuple[int, int]) -> Gap | None:
 def gap_words(gap: Gap) -> str:
     """How long and how many, for a line of its own."""
     if gap.length_ns > 0:
-        return f"gap of {gap.length_ns / 1e9:.3f} s, {gap.frames} frames"
+        length = f"gap of {gap.length_ns / 1e9:.3f} s"
+        return f"{length}, {gap.frames} frames" if gap.frames else length  # a hole in time: no number says how many
     back = "two pictures at one time"
     if gap.length_ns:
         back = f"the camera's clock went back by {-gap.length_ns / 1e9:.3f} s"
