@@ -11,7 +11,7 @@ from pathlib import Path
 import blackbox_qt
 from blackbox_qt.commands import Exit
 
-_COMMANDS = ("run", "snapshot", "config", "check")
+_COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power")
 _SOURCE = "pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH; NAME=SPEC names the camera (front=..., rear=...); repeatable"
 
 
@@ -38,12 +38,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_snapshot(commands)
     _add_config(commands)
     _add_check(commands)
+    _add_hotspot(commands)
+    _add_power(commands)
     return parser
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see `blackbox-qt config`")
     parser.add_argument("--source", action="append", default=[], metavar="SPEC", help=_SOURCE)
+    _settings(parser)
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(source=[])
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see `blackbox-qt config`")
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="settings",
         help="one setting, e.g. record.bitrate_kbit=6000 or camera.front.buffers=16; repeatable",
@@ -90,6 +97,20 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.set_defaults(command=_check)
 
 
+def _add_hotspot(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    hotspot = commands.add_parser("hotspot", help="the box's own Wi-Fi, and what a phone needs to join it")
+    hotspot.add_argument("action", choices=("on", "off", "status"))
+    _settings(hotspot)
+    hotspot.set_defaults(command=_hotspot)
+
+
+def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    power = commands.add_parser("power", help="switch the box off safely, or say whether that works")
+    power.add_argument("action", choices=("off", "status"))
+    _settings(power)
+    power.set_defaults(command=_power)
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -129,6 +150,18 @@ def _check(args: argparse.Namespace) -> int:
     from blackbox_qt.commands.check import check
 
     return check(args)
+
+
+def _hotspot(args: argparse.Namespace) -> int:
+    from blackbox_qt.commands.hotspot import run_hotspot
+
+    return run_hotspot(args)
+
+
+def _power(args: argparse.Namespace) -> int:
+    from blackbox_qt.commands.power import run_power
+
+    return run_power(args)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ peer_packages=(
   ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
-test_packages=(chromium chromium-driver curl git procps shellcheck)
+test_packages=(chromium chromium-driver curl dbus-daemon git procps python3-dbusmock shellcheck)
 
 needs=()  # system packages
 groups=() # optional groups of Python packages, the names of pyproject.toml

@@ -40,6 +40,11 @@ class Recorder:
         """Set when the writer of now has a fragment on the disk."""
         return self._part.now.first_durable
 
+    @property
+    def steps(self) -> int:
+        """Changes while the writer of now works: one that hangs in the disk takes no more steps."""
+        return self._part.now.steps
+
     def start(self) -> None:
         self._part.start()
 

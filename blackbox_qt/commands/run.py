@@ -19,12 +19,14 @@ from typing import Any
 
 from blackbox_qt.app import App
 from blackbox_qt.app.app import STOP_LIMIT_S
-from blackbox_qt.commands import Exit
+from blackbox_qt.app.service import Service
+from blackbox_qt.commands import Exit, screen
 from blackbox_qt.commands.settings import ConfigError, configuration
 from blackbox_qt.config import Config
 from blackbox_qt.core.heap import keep_pictures
 from blackbox_qt.core.warm import read_ahead
 from blackbox_qt.core.worker import Worker, in_words
+from blackbox_qt.power.switch import Switch
 from blackbox_qt.sources import SourceError
 from blackbox_qt.storage.disk import StorageError
 from blackbox_qt.web.listen import Listener, ListenError, listen
@@ -47,7 +49,10 @@ def run(args: argparse.Namespace) -> int:
         config = configuration(args)
         with Ending(args.duration) as ending, ExitStack() as stack:
             listener = stack.enter_context(listen(config.web)) if config.web.enabled else None
+            switch = stack.enter_context(Switch(config.power, ending.stopping))  # left last: when all files are safe
+            ending.before_leaving = switch.carry_out
             app = stack.enter_context(App(config, restart=ending.stopping if _is_started_again() else None))
+            stack.enter_context(Service(app, ending))
             try:
                 code = _faces(app, config, listener, ending, stack)
             finally:
@@ -122,6 +127,8 @@ def _page(app: App, config: Config, listener: Listener, ending: Ending, stack: E
 
 
 def _window(app: App, config: Config, invitation: str | Callable[[], str], ending: Ending) -> int:
+    if screen.comes_later() and not screen.wait_until_there(ending):
+        return Exit.OK
     read_ahead("PySide6", only=("QtCore", "QtGui", "QtWidgets", "QtOpenGL", "libQt6Core", "libQt6Gui", "libQt6Widgets",
                                 "libQt6OpenGL", "libQt6DBus", "plugins/platforms"))  # fmt: skip
     if ending.requested:
@@ -129,6 +136,9 @@ def _window(app: App, config: Config, invitation: str | Callable[[], str], endin
     from blackbox_qt.ui import WindowError, show
 
     try:
+        if screen.comes_later():
+            code = screen.again_and_again(lambda: show(app, config, invitation, ending), WindowError, ending)
+            return Exit.OK if code is None else code
         return show(app, config, invitation, ending)
     except WindowError as error:
         log.error("%s; recording goes on without a window", error)
@@ -165,6 +175,9 @@ class Ending:
 
     def __init__(self, duration_s: float | None) -> None:
         self.requested = False
+        self.answers = 0  # how often whoever waits here has noticed something; see `knock`
+        self._knocked = False
+        self.before_leaving: Callable[[], None] = lambda: None  # called if the end takes too long
         self._duration_s = duration_s
         self._before: list[tuple[signal.Signals, Any]] = []
         self._signals, self._signalled = socket.socketpair()
@@ -202,7 +215,15 @@ class Ending:
         """Empty the descriptor. Whether the end has been asked for."""
         with suppress(BlockingIOError):
             self._asked.recv(64)
+        self._knocked = False
+        self.answers += 1
         return self.requested
+
+    def knock(self) -> None:
+        """Ask the main thread for a sign of life: it wakes, calls `drained`, and goes on waiting."""
+        if not self._knocked:  # one is enough, and many would fill the socket
+            self._knocked = True
+            self._ask.send(b"?")
 
     def wait(self) -> int:
         """Sleep until it is time to stop."""
@@ -235,4 +256,5 @@ class Ending:
     def _overdue(self) -> None:
         log.critical("stopping took more than %.0f s; these threads are stuck:", STOP_LIMIT_S)
         faulthandler.dump_traceback(all_threads=True)
+        self.before_leaving()
         os._exit(Exit.STUCK)

@@ -44,6 +44,7 @@ class Writer:
     ) -> None:
         self.camera = SegmentName(camera, 0, 0).camera  # ValueError now rather than on the disk thread
         self.first_durable = threading.Event()  # set when the first fragment is on the medium
+        self.steps = 0  # taken so far; a thread that hangs in the disk takes no more
         self._recording = Recording(store, clock, settings or WriterSettings(), on_segment, lost_before)
         self._wake = threading.Event()
         self._worker = Worker(f"disk-{camera}", self._run, on_crash)
@@ -97,6 +98,7 @@ class Writer:
     def _record(self) -> None:
         while not self._recording.ended:
             wait = self._recording.step()
+            self.steps += 1
             self._report()
             if not self._recording.ended:
                 self._wake.wait(wait)
