@@ -11,7 +11,8 @@ from pathlib import Path
 import blackbox_qt
 from blackbox_qt.commands import Exit
 
-_COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power")
+_COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power", "cameras", "camera-test", "doctor",
+             "bench")  # fmt: skip
 _SOURCE = "pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH; NAME=SPEC names the camera (front=..., rear=...); repeatable"
 
 
@@ -40,6 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_hotspot(commands)
     _add_power(commands)
+    _add_cameras(commands)
+    _add_camera_test(commands)
+    _add_doctor(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -111,6 +116,44 @@ def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     power.set_defaults(command=_power)
 
 
+def _add_cameras(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    cameras = commands.add_parser("cameras", help="list the cameras that are plugged in, and who holds them")
+    _json(cameras)
+    _verbose(cameras)
+    cameras.set_defaults(command=_cameras)
+
+
+def _add_camera_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    test = commands.add_parser("camera-test", help="half a second of one camera: rate, losses, light, a still")
+    _common(test)
+    test.add_argument("--camera", metavar="N|NAME", help="a number of `blackbox-qt cameras`, or a configured name")
+    test.add_argument("--seconds", type=_seconds, default=0.5, metavar="S", help="after a warm-up (default 0.5)")
+    test.add_argument("--output", type=Path, metavar="FILE", help="where the still goes (default camera-test-NAME.jpg)")
+    _json(test)
+    test.set_defaults(command=_camera_test)
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser("doctor", help="look at the whole machine: ok, look here, broken, and what to do")
+    _common(doctor)
+    doctor.add_argument("--quick", action="store_true", help="measure the card for 1 s instead of 10 s")
+    doctor.add_argument("--report", action="store_true", help="print the rows of the table in docs/PI.md instead")
+    _json(doctor)
+    doctor.set_defaults(command=_doctor)
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser("bench", help="record for a while, unwatched and watched: CPU, memory, latency, losses")
+    _common(bench)
+    bench.add_argument("--seconds", type=_seconds, default=20.0, metavar="S", help="of each part (default 20)")
+    _json(bench)
+    bench.set_defaults(command=_bench)
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -162,6 +205,30 @@ def _power(args: argparse.Namespace) -> int:
     from blackbox_qt.commands.power import run_power
 
     return run_power(args)
+
+
+def _cameras(args: argparse.Namespace) -> int:
+    from blackbox_qt.commands.cameras import cameras
+
+    return cameras(args)
+
+
+def _camera_test(args: argparse.Namespace) -> int:
+    from blackbox_qt.commands.camera_test import camera_test
+
+    return camera_test(args)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from blackbox_qt.commands.doctor import doctor
+
+    return doctor(args)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from blackbox_qt.commands.bench import bench
+
+    return bench(args)
 
 
 if __name__ == "__main__":
