@@ -1,6 +1,7 @@
 """Where frames come from. One file each; none knows another.
 
-A spec is what a person writes: `pattern`, `pattern:1280x720@30`, `file:/path/to/video.mp4`.
+A spec is what a person writes: `pattern`, `pattern:1280x720@30`, `file:/path/to/video.mp4`,
+`v4l2:/dev/video0`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,16 @@ def make(config: CameraConfig, small: tuple[int, int] = (1280, 720)) -> Source:
         from blackbox_qt.sources.videofile import VideoFileSource
 
         return VideoFileSource(rest, config.name, config.buffers)
-    raise SourceError(
-        f"source {config.source!r} is not known; write pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH", permanent=True
-    )
+    if kind == "picamera":
+        from blackbox_qt.sources.picamera import PicameraSource
+
+        return PicameraSource(rest, config, small)
+    if kind == "v4l2":
+        from blackbox_qt.sources.v4l2 import V4L2Source
+
+        return V4L2Source(rest, config)
+    kinds = "picamera:WHICH, v4l2:WHICH, pattern:WIDTHxHEIGHT@FPS or file:PATH"
+    raise SourceError(f"source {config.source!r} is not known; write {kinds}", permanent=True)
 
 
 def origin_of(spec: str) -> str:
