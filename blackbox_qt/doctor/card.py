@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from blackbox_qt.doctor.case import Case
@@ -102,8 +101,7 @@ def _wear(text: str, data: dict[str, object]) -> Finding:
 
 def space(case: Case) -> Finding:
     """Free space, and how many hours of recording it holds."""
-    found = os.statvfs(case.machine.path(existing(case.machine, case.data)))
-    return judge_space(case, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+    return judge_space(case, *case.machine.space(existing(case.machine, case.data)))
 
 
 def judge_space(case: Case, free: int, total: int) -> Finding:

@@ -14,14 +14,15 @@ _DRIVEN = ("picamera", "v4l2")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A machine and how the program is configured on it; `quick` spends a second where ten say more.
+    """A machine and how the program is configured on it, and for how long to measure.
 
     Threads: immutable, any.
     """
 
     machine: Machine = field(default_factory=Machine)
     config: Config = field(default_factory=Config)
-    quick: bool = False
+    sync_s: float = 10.0  # the card
+    encode_s: float = 3.0
     find: Find = find_cameras
 
     @property

@@ -47,7 +47,7 @@ class Speed:
 
 def encoder(case: Case) -> Finding:
     """The test picture, at each camera's size and rate, all cameras at once, with the configured settings."""
-    speeds, cores_used = measure(case.config, 1.0 if case.quick else 3.0)
+    speeds, cores_used = measure(case.config, case.encode_s)
     return judge(speeds, cores_used, case.machine.cores)
 
 

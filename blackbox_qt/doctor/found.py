@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,8 @@ from blackbox_qt.sources import v4l2_identity as usb
 from blackbox_qt.sources.v4l2_device import Device
 from blackbox_qt.sources.v4l2_kernel import Kernel, SystemKernel
 
+_USB = re.compile(r":\d+\.\d+-[0-9a-f]{4}:[0-9a-f]{4}$")
+"""The end of libcamera's id of a USB camera: interface, vendor, product. V4L2 tells more of those."""
 _PATIENCE_S = 60.0  # the first import of Picamera2 from a slow card
 
 
@@ -79,7 +82,7 @@ def pi_cameras(machine: Machine) -> Search:
     except ValueError:
         why = (done.error.strip().splitlines() or [f"exit code {done.code}"])[-1] if done is not None else ""
         return Search(trouble=(f"Picamera2 cannot list the Pi's own cameras ({why}); see `blackbox-qt doctor`",))
-    known = [camera for camera in identity.known(lambda: infos) if not camera.connector.startswith("usb")]
+    known = [camera for camera in identity.known(lambda: infos) if not _USB.search(camera.id)]
     holders = tuple(errors.lock_holders(machine.path("/proc"), machine.path("/dev"))) if known else ()
     return Search(tuple(
         Found("picamera", c.model, c.connector, f"picamera:{c.model}@{c.connector}", holders=holders) for c in known

@@ -138,6 +138,11 @@ class Machine:
         """Whether this user may read and write it."""
         return os.access(self.path(name), os.R_OK | os.W_OK)
 
+    def space(self, name: str | Path) -> tuple[int, int]:
+        """(free for an ordinary user, size) of the file system that holds it, bytes."""
+        found = os.statvfs(self.path(name))
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
     def meminfo(self) -> dict[str, int]:
         """/proc/meminfo in bytes."""
         rows = (row.split() for row in (self.read("/proc/meminfo") or "").splitlines())

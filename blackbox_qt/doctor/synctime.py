@@ -20,13 +20,12 @@ Wait = Callable[[float], object]
 
 
 def sync(case: Case) -> Finding:
-    """Write fragments of the configured size as fast as they would come, sync each, for 10 s (quick: 1 s)."""
+    """Write fragments of the configured size as fast as they would come, sync each, for `case.sync_s`."""
     folder = case.machine.path(existing(case.machine, case.data))
     period_s = case.config.storage.fragment_ms / 1000
     size = round(case.config.record.bitrate_kbit * 125 * period_s)
-    seconds = 1.0 if case.quick else 10.0
     try:
-        took = measure(Disk(), folder, size, period_s, seconds, case.machine.clock)
+        took = measure(Disk(), folder, size, period_s, case.sync_s, case.machine.clock)
     except PermissionError:
         words = "Only the recorder's user must be able to: to measure, run sudo blackbox-qt doctor."
         return look(f"not measured: this user may not write in {folder}", words)
