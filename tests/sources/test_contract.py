@@ -16,6 +16,7 @@ from blackbox_qt.sources import Source, SourceError
 from blackbox_qt.sources.pattern import PatternSource
 from blackbox_qt.sources.videofile import VideoFileSource
 from tests.fakes import HandSource, two_buffers
+from tests.sources import running_picamera, running_v4l2
 
 BUFFERS = 12
 Until = Callable[[Callable[[], object]], None]
@@ -63,12 +64,26 @@ class Ticking:
         self._source.stop()
 
 
-@pytest.fixture(params=["pattern", "file", "hand", "hand-nv12-two-buffers", "hand-lores"])
+@pytest.fixture(
+    params=[
+        "pattern",
+        "file",
+        "hand",
+        "hand-nv12-two-buffers",
+        "hand-lores",
+        *running_v4l2.KINDS,
+        *running_picamera.KINDS,
+    ]
+)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     if request.param == "pattern":
         return PatternSource("front", BUFFERS, 128, 96, 200)
     if request.param == "file":
         return VideoFileSource(str(small_video(tmp_path / "v.mp4")), "front", BUFFERS)
+    if request.param in running_v4l2.KINDS:
+        return running_v4l2.make(request.param, tmp_path, BUFFERS)
+    if request.param in running_picamera.KINDS:
+        return running_picamera.make(request.param, BUFFERS)  # type: ignore[no-any-return]
     layout = two_buffers() if "two" in request.param else None
     lores = Layout.packed(32, 24) if "lores" in request.param else None
     return Ticking(HandSource(buffers=BUFFERS, layout=layout, lores=lores))  # type: ignore[return-value]
@@ -187,7 +202,10 @@ def test_frames_may_come_home_from_any_thread_even_after_stop(source: Source, un
 
 
 def test_a_frame_that_never_comes_home_is_said(source: Source, until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("blackbox_qt.sources.pattern", "blackbox_qt.sources.videofile", "tests.fakes"):
+    for module in (
+        "blackbox_qt.sources.pattern", "blackbox_qt.sources.videofile", "blackbox_qt.sources.v4l2",
+        "blackbox_qt.sources.picamera", "tests.fakes",
+    ):  # fmt: skip
         monkeypatch.setattr(f"{module}.CLOSE_LIMIT_S", 0.05)
     kept: list[Frame] = []
     source.open()
