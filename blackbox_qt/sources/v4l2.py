@@ -219,7 +219,8 @@ class V4L2Source:
         try:
             image = convert(memoryview(ring.memory(filled.index))[: filled.size])
         except DamagedError as error:
-            log.debug("%s: picture %d is damaged: %s", self.camera, filled.sequence, error)
+            words = str(error)  # not the error: who keeps the log line would keep the driver's memory
+            log.debug("%s: picture %d is damaged: %s", self.camera, filled.sequence, words)
             self.damaged += 1
             return None
         finally:

@@ -104,6 +104,8 @@ class Jpeg:
         self._good = False
 
     def __call__(self, data: memoryview) -> Image:
+        if not data:
+            raise DamagedError("empty")  # which the decoder would take for the end of all pictures
         try:
             pictures = self._decoder.decode(_packet(data))
         except av.error.FFmpegError as error:

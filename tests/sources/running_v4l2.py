@@ -60,3 +60,44 @@ class Running:
         if self._thread is not None:
             self._thread.join()
         self._source.stop()
+
+
+class Bench:
+    """One camera on a fake kernel, its source, and what came of it; frames are kept until `home`."""
+
+    def __init__(self, root: Path, camera: FakeCamera | None = None, which: str = "/dev/video0", **settings: Any):
+        self.root = root
+        self.camera = camera or FakeCamera(modes={"NV12": {SIZE: (30.0,)}})
+        self.kernel = FakeKernel(root)
+        self.known = Known()
+        self.which, self.settings = which, settings
+        self.kernel.plug(self.camera, 0, 1)
+        self.source = self.another()
+        self.frames: list[Frame] = []
+        self.errors: list[BaseException] = []
+
+    def another(self, which: str | None = None, **settings: Any) -> V4L2Source:
+        """A source on the same machine, as the caretaker makes one for each try."""
+        wanted = config(**(self.settings | settings))
+        return V4L2Source(which or self.which, wanted, self.kernel, self.kernel.clock, self.known, self.root)
+
+    def start(self) -> None:
+        self.source.start(self.frames.append, self.errors.append)
+
+    def pictures(self, count: int, until: Callable[[Callable[[], object]], None]) -> list[Frame]:
+        """`count` pictures, each taken when the one before has arrived."""
+        before = len(self.frames)
+        for number in range(count):
+            assert self.kernel.tick(self.camera)
+            until(lambda wanted=before + number + 1: len(self.frames) == wanted)  # type: ignore[misc]
+        return self.frames[before:]
+
+    def home(self) -> None:
+        for frame in self.frames:
+            frame.close()
+        self.frames.clear()
+
+    def end(self) -> None:
+        self.home()
+        self.source.stop()
+        self.source.close()
