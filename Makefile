@@ -1,5 +1,5 @@
 # The names of the first documents, for those who type make; ./dev does the work.
-.PHONY: all demo test capture-test lint bench clean
+.PHONY: all demo test capture-test lab lint bench clean
 
 all: ## set up everything the program needs
 	@./dev setup window
@@ -14,6 +14,9 @@ capture-test: ## record two seconds of the test picture without a window, then c
 	@rm -rf capture-test
 	@./dev run --headless --source pattern --data capture-test --host 127.0.0.1 --port 0 --no-auth --duration 2
 	@./dev run check capture-test
+
+lab: ## a Pi's software in an emulated machine, with cameras
+	@./dev lab
 
 lint:
 	@./dev lint

@@ -3,7 +3,8 @@
 #
 #   packaging/setup.sh ROLE [ROLE...]
 #
-# Roles: headless (record and serve), window (and the screen), test, lint, bench. Each includes what it needs.
+# Roles: headless (record and serve), window (and the screen), test, lint, bench, package, lab (the emulated
+# machine). Each includes what it needs.
 # Nothing is done twice: with everything in place it ends within a tenth of a second and says nothing.
 # Talks on standard error, one line per step, so that the program's own output stays clean.
 #
@@ -58,6 +59,8 @@ peer_packages=(
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
 test_packages=(chromium chromium-driver curl dbus-daemon git procps python3-dbusmock shellcheck)
+lab_packages=(qemu-system-arm mmdebstrap debian-archive-keyring kmod cpio e2fsprogs xz-utils)
+package_tools=(debhelper dpkg-dev '?lintian')
 
 needs=()  # system packages
 groups=() # optional groups of Python packages, the names of pyproject.toml
@@ -85,7 +88,16 @@ add_role() {
       add_role bench
       needs+=("${test_packages[@]}")
       ;;
-    *) die 2 "unknown role '$1'; roles are headless, window, lint, bench, test" ;;
+    package)
+      add_role headless # for pip, which fetches the target's wheels
+      needs+=("${package_tools[@]}")
+      ;;
+    lab)
+      add_role headless
+      needs+=("${lab_packages[@]}")
+      groups+=(dev)
+      ;;
+    *) die 2 "unknown role '$1'; roles are headless, window, lint, bench, test, package, lab" ;;
   esac
 }
 
@@ -285,7 +297,7 @@ is_stamped() { # KEY: the same Python packages, or more, were installed before
 
 # --- all of it -----------------------------------------------------------------------------------------------------
 
-(($#)) || die 2 "say for what: headless, window, lint, bench or test"
+(($#)) || die 2 "say for what: headless, window, lint, bench, test, package or lab"
 for role; do add_role "$role"; done
 mapfile -t groups < <(printf '%s\n' "${groups[@]}" | sort -u | sed '/^$/d')
 
