@@ -31,7 +31,7 @@ def bench(args: argparse.Namespace) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)  # as the recorder does
     keep_pictures()
     if not args.verbose:
-        logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger().setLevel(logging.CRITICAL)  # what matters comes as the command's own sentence
     try:
         measured = measure(installed_configuration(args), args.seconds, Machine(), _say)
     except (ConfigError, SourceError, StorageError, BenchError) as error:

@@ -24,6 +24,7 @@ from blackbox_qt.doctor.mounts import existing
 from blackbox_qt.doctor.power import hottest_c
 from blackbox_qt.doctor.threads import cpu_ns
 from blackbox_qt.doctor.timing import TimingDisk
+from blackbox_qt.sources import SourceError
 from blackbox_qt.web.listen import listen
 
 SETTLE_S = 3.0
@@ -116,13 +117,13 @@ def folder_beside(data: Path) -> Iterator[Path]:
 
 
 def _recording(app: App) -> None:
-    """Wait until all cameras record. Raises SourceError, BenchError."""
+    """Wait until all cameras record. Raises SourceError."""
     if app.wait_first_durable(_START_S):
         return
     refused = app.refused()
     if refused is not None:
         raise refused
-    raise BenchError(app.status().words or f"no camera began to record within {_START_S:.0f} s")
+    raise SourceError(app.status().words or f"not every camera began to record within {_START_S:.0f} s")
 
 
 def _waited(pause: Callable[[float], object], seconds: float) -> tuple[float, ...]:
@@ -140,9 +141,10 @@ def _viewed(
         restart()
         try:
             out, err = viewer.communicate(timeout=seconds + _PATIENCE_S)
-        except BaseException:
-            viewer.kill()
-            raise
+        except subprocess.TimeoutExpired:
+            raise BenchError("the viewer did not end; the page may be stuck") from None
+        finally:
+            viewer.kill()  # harmless for one that has ended
     if viewer.returncode:
         raise BenchError(f"the viewer failed: {err.decode(errors='replace').strip()[-300:]}")
     answer: dict[str, Any] = json.loads(out)

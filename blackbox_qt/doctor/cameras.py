@@ -5,9 +5,9 @@ from __future__ import annotations
 from blackbox_qt.core.holders import Holder, in_words
 from blackbox_qt.doctor.case import Case, is_hardware, kind_of
 from blackbox_qt.doctor.finding import Finding, broken, look, ok
-from blackbox_qt.doctor.found import Found, Search
+from blackbox_qt.doctor.found import Found, Search, is_recorder
+from blackbox_qt.doctor.machine import Machine
 
-_RECORDER = "blackbox-qt"
 CABLE = (
     "With the power off, press the ribbon cable home at both ends, contacts the right way round, latch closed; "
     "then `rpicam-hello --list-cameras`. A USB camera: another port or cable, then `lsusb`."
@@ -31,9 +31,9 @@ def cameras(case: Case) -> Finding:
 
 
 def _unused(case: Case, search: Search, text: str, wanted: bool, data: dict[str, object]) -> Finding:
-    strangers = [f"{c.spec} is held by {in_words(s)}" for c in search.cameras if (s := _strangers(c))]
+    strangers = [f"{c.spec} is held by {in_words(s)}" for c in search.cameras if (s := _strangers(c, case.machine))]
     if strangers:
-        words = "Only one program can have a camera: end that one, if it is not this recorder."
+        words = "Only one program can have a camera: end that one."
         return look(f"{text}; {', '.join(strangers)}", words, **data)
     if not wanted:
         first = search.cameras[0].spec
@@ -44,8 +44,8 @@ def _unused(case: Case, search: Search, text: str, wanted: bool, data: dict[str,
     return ok(text, **data)
 
 
-def _strangers(camera: Found) -> list[Holder]:
-    return [holder for holder in camera.holders if not holder.name.startswith(_RECORDER)]
+def _strangers(camera: Found, machine: Machine) -> list[Holder]:
+    return [holder for holder in camera.holders if not is_recorder(machine, holder)]
 
 
 def short(camera: Found) -> str:

@@ -17,10 +17,11 @@ def clock(case: Case) -> Finding:
     """What keeps the clock now, and what keeps it while the power is off."""
     source = case.machine.clock.anchor().source
     synchronised = source == "ntp"
-    now = ok("set by the network", synchronised=True) if synchronised else look(
-        "nobody has set the clock since the start", "Connect a network once in a while, or wait a minute.",
-        synchronised=False,
-    )  # fmt: skip
+    if synchronised:
+        now = ok("set by the network", synchronised=True)
+    else:
+        words = "With a network, wait a minute; without, connect one now and then: a phone's hotspot will do."
+        now = look("nobody has set the clock since the start", words, synchronised=False)
     return worst([now, _rtc(case)])
 
 

@@ -69,6 +69,14 @@ def find_cameras(machine: Machine) -> Search:
     return Search(tuple(c for each in found for c in each.cameras), tuple(t for each in found for t in each.trouble))
 
 
+def is_recorder(machine: Machine, holder: Holder) -> bool:
+    """Whether it is this program: the kernel may call it "python3".
+
+    Threads: any.
+    """
+    return "blackbox" in (machine.value(f"/proc/{holder.pid}/cmdline") or holder.name)
+
+
 def pi_cameras(machine: Machine) -> Search:
     """What Picamera2 lists, asked in a process of its own: the camera stack talks on standard error, and may crash.
 

@@ -59,7 +59,11 @@ def _failed(case: Case, platform: str, why: str, error: str, data: dict[str, Any
     text = f"{why}; OpenGL ES: {error}"
     if not platform and not case.machine.glob("/dev/dri/card*"):
         return ok(f"{text}: the program records and serves its page without a window", **data)
-    return look(text, f"The window cannot open; recording and page work. {_no_gpu(case.machine)}", **data)
+    words = "The window cannot open; recording and page work."
+    if platform:
+        name = "WAYLAND_DISPLAY" if platform == "wayland" else "DISPLAY"
+        return look(text, f"{words} Is the screen that {name} names running, and for this user?", **data)
+    return look(text, f"{words} {_no_gpu(case.machine)}", **data)
 
 
 def _no_gpu(machine: Machine) -> str:

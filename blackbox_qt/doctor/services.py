@@ -32,7 +32,8 @@ def _judged(machine: Machine, unit: str, name: str, *, needed: bool) -> Finding:
         return look(text, f"Nothing is being recorded: sudo systemctl start {unit}", **data)
     if needed and enabled not in ("enabled", "static", "alias"):
         return look(text, f"It does not start with the machine: sudo systemctl enable {unit}", **data)
-    return ok(text, **data)
+    beside = "; encoder and card above were measured beside it" if needed else ""
+    return ok(f"{text}{beside}", **data)
 
 
 def _said(machine: Machine, verb: str, unit: str) -> str:

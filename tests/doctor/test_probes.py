@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from blackbox_qt.core.holders import Holder
 from blackbox_qt.doctor import board, cameras, card, clocks, network, power, screen, services, versions
 from blackbox_qt.doctor.finding import Finding
 from blackbox_qt.doctor.found import Found, Search
@@ -227,6 +228,15 @@ def test_a_camera_that_nobody_has_configured(pi: Tree) -> None:
     assert found.state == "look here" and 'source = "picamera:imx708@cam0"' in found.do
 
 
+def test_a_camera_held_by_the_recorder_is_well_and_by_another_program_is_not(pi: Tree) -> None:
+    one = Found("picamera", "imx708", "cam0", "picamera:imx708@cam0", holders=(Holder(812, "python3"),))
+    pi.search = Search((one,))
+    pi.write("/proc/812/cmdline", "/usr/bin/python3\0-m\0motion\0")
+    assert "held by python3 (pid 812)" in cameras.cameras(pi.case(source="picamera:0")).found
+    pi.write("/proc/812/cmdline", "/usr/bin/python3\0/usr/bin/blackbox-qt\0run\0")
+    assert cameras.cameras(pi.case(source="picamera:0")).state == "ok"
+
+
 def test_no_camera_at_all(pi: Tree) -> None:
     pi.search = Search()
     found = cameras.cameras(pi.case())
@@ -260,6 +270,12 @@ def test_a_gpu_that_this_user_may_not_use(pi: Tree) -> None:
     case = pi.case()
     case.machine.may_use = lambda _: False  # type: ignore[method-assign]
     assert "usermod -aG render" in screen.screen(case).do
+
+
+def test_a_display_that_does_not_answer(pi: Tree) -> None:
+    pi.programs["gl_probe wayland"] = Done(0, json.dumps({"error": "EGL does not start on wayland (0x3001)"}))
+    found = screen.screen(pi.case())
+    assert found.state == "look here" and "WAYLAND_DISPLAY" in found.do
 
 
 def test_no_screen_and_no_graphics_is_fine_for_a_recorder(tmp_path: Path) -> None:
