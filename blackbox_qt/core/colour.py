@@ -72,9 +72,9 @@ def _luma(
     cv2 = opencv()
     shift = 128 - (row[1] + row[2]) * 128
     term = cv2.addWeighted(u, row[1], v, row[2], shift)
-    # Each chroma sample stands for 2 x 2 of luma: doubled sideways by writing it into both bytes of a word, and up and
-    # down by using the same row for every other one. A third of the time that cv2.resize takes.
-    twice = (term.astype(np.uint16) * 257).view(np.uint8)
+    # Each chroma sample stands for 2 x 2 of luma: doubled sideways by interleaving it with itself, and up and down by
+    # using the same row for every other one. A quarter of the time that cv2.resize takes.
+    twice = cv2.merge((term, term)).reshape(len(term), -1)
     out = np.empty(y.shape, np.uint8)
     for first in (0, 1):
         rows = y[first::2]

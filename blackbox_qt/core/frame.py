@@ -87,8 +87,9 @@ class Image:
     def end(self) -> None:
         """Cut the way to the memory. Called once by the lease; views still out keep it alive and are reported."""
         buffers, self._buffers = self._buffers, None
-        if buffers is not None and any(_references(buffers, index) > _UNSEEN for index in range(len(buffers))):
-            log.error("a view of a picture outlived its frame; what it shows cannot be trusted")
+        for index in range(len(buffers or ())):
+            if _references(buffers, index) > _UNSEEN:
+                log.error("a view of a picture outlived its frame; what it shows cannot be trusted")
         if self._on_end is not None:
             self._on_end()
 

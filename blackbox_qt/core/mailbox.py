@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 
 from blackbox_qt.core.frame import Frame
@@ -27,7 +28,7 @@ class Mailbox:
         self.dropped = 0  # frames that were here and went away unseen
         self.dropped_before = 0  # how many of them were older than the frame taken last
         self._frames: deque[Frame] = deque()
-        self._ready = threading.Condition()
+        self._ready = threading.Condition(threading.Lock())
         self._paused = paused
         self._closed = False
         self._eventfd = -1
@@ -77,7 +78,7 @@ class Mailbox:
         """
         with self._ready:
             if not self._frames and timeout != 0:
-                self._ready.wait_for(lambda: self._frames or self._closed, timeout)
+                self._wait(timeout)
             if not self._frames:
                 return None
             frame = self._frames.popleft()
@@ -85,6 +86,14 @@ class Mailbox:
             if not self._frames:
                 self._quiet()
             return frame
+
+    def _wait(self, timeout: float | None) -> None:
+        until = None if timeout is None else time.monotonic() + timeout
+        while not (self._frames or self._closed):
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            self._ready.wait(left)
 
     def close(self) -> None:
         """No more frames; wakes the consumer, sends what waits home. Twice is harmless."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import av
 from av.video.frame import VideoFrame
 
@@ -27,11 +29,16 @@ def unwrap(picture: VideoFrame, matrix: str, full_range: bool) -> Image:
 
     Threads: any.
     """
-    width, height = picture.width & ~1, picture.height & ~1
-    semiplanar = picture.format.name == "nv12"
-    planes = [Plane(0, picture.planes[0].line_size, width, height, 0)]
-    for index in range(1, len(picture.planes)):
-        row = width if semiplanar else width // 2
-        planes.append(Plane(0, picture.planes[index].line_size, row, height // 2, index))
-    layout = Layout(width, height, "NV12" if semiplanar else "YU12", tuple(planes), matrix, full_range)
-    return Image(layout, list(picture.planes))
+    planes = picture.planes
+    strides = tuple([plane.line_size for plane in planes])
+    fourcc = "NV12" if len(strides) == 2 else "YU12"
+    return Image(_layout(picture.width & ~1, picture.height & ~1, fourcc, strides, matrix, full_range), planes)
+
+
+@lru_cache(maxsize=16)
+def _layout(width: int, height: int, fourcc: str, strides: tuple[int, ...], matrix: str, full_range: bool) -> Layout:
+    """Each plane in a buffer of its own; one Layout for all pictures that lie alike."""
+    row = width if fourcc == "NV12" else width // 2
+    planes = [Plane(0, strides[0], width, height, 0)]
+    planes += [Plane(0, stride, row, height // 2, index) for index, stride in enumerate(strides[1:], 1)]
+    return Layout(width, height, fourcc, tuple(planes), matrix, full_range)

@@ -69,7 +69,8 @@ class JpegSink:
         self._settings = settings
         self._clock = clock
         self._explain = explain
-        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._listeners: tuple[Callable[[], None], ...] = ()  # one for each watcher
+        self._told: tuple[Callable[[], None], ...] = ()  # the same, each once
         self._jobs: deque[tuple[Callable[[Frame], Any], Future[Any]]] = deque()
         self._lock = threading.Lock()
         self._awake = threading.Event()
@@ -95,9 +96,12 @@ class JpegSink:
 
     @contextmanager
     def watch(self, listener: Callable[[], None]) -> Iterator[None]:
-        """While inside, `listener()` is called (on this sink's thread) each time `latest` has changed."""
+        """While inside, `listener()` is called (on this sink's thread) each time `latest` has changed.
+
+        Once, even if it watches several times over; `watchers` counts each.
+        """
         with self._lock:
-            self._listeners = (*self._listeners, listener)
+            self._listen((*self._listeners, listener))
         self._wake()
         try:
             yield
@@ -105,7 +109,10 @@ class JpegSink:
             with self._lock:
                 left = list(self._listeners)
                 left.remove(listener)
-                self._listeners = tuple(left)
+                self._listen(tuple(left))
+
+    def _listen(self, listeners: tuple[Callable[[], None], ...]) -> None:
+        self._listeners, self._told = listeners, tuple(dict.fromkeys(listeners))
 
     def grab(self, job: Callable[[Frame], Any]) -> Future[Any]:
         """Run `job(frame)` on the next frame, on this sink's thread: for stills. The frame is closed after it."""
@@ -182,7 +189,7 @@ class JpegSink:
     def _publish(self, data: bytes, t_ns: int, *, stopped: bool) -> None:
         self.encoded += 1
         self.latest = JpegFrame(self.encoded, t_ns, data, stopped)
-        for listener in self._listeners:
+        for listener in self._told:
             listener()
 
     def _publish_card(self) -> None:

@@ -24,6 +24,7 @@ STUCK_S = 20.0
 """A viewer that has not taken one whole picture for so long is put out."""
 _CHECK_S = 0.5
 _SIOCOUTQNSD = 0x894B  # tcp(7): bytes written to the socket that have not been sent
+_INT = bytes(4)
 _DELIMITER = f"--{BOUNDARY}\r\n".encode()
 # Neither Content-Length nor chunks: the stream ends with the connection, which HTTP/1.0 and 1.1 clients all take.
 _REST = b"".join(b"%s: %s\r\n" % pair for pair in [(b"connection", b"close"), *SECURITY_HEADERS]) + b"\r\n" + _DELIMITER
@@ -51,7 +52,7 @@ class Viewer:
     Threads: the web loop's.
     """
 
-    __slots__ = ("_broadcast", "_connection", "_transport", "busy_since", "seen", "watch")
+    __slots__ = ("_broadcast", "_connection", "_fd", "_transport", "busy_since", "seen", "watch")
 
     def __init__(self, broadcast: Broadcast, connection: Connection) -> None:
         self.watch = ExitStack()  # its place among the JPEG sink's listeners: what `watchers` counts
@@ -60,6 +61,7 @@ class Viewer:
         self._broadcast = broadcast
         self._connection = connection
         self._transport = connection.transport
+        self._fd = self._transport.get_extra_info("socket").fileno()  # open as long as the transport is not closing
 
     def begin(self, content_type: str) -> None:
         """Write the answer's head."""
@@ -85,8 +87,7 @@ class Viewer:
 
     def _unsent_bytes(self) -> int:
         """What the kernel holds unsent: it takes a whole picture beyond its low-water mark when it has room."""
-        sock = self._transport.get_extra_info("socket")
-        return int.from_bytes(fcntl.ioctl(sock.fileno(), _SIOCOUTQNSD, bytes(4)), sys.byteorder)
+        return int.from_bytes(fcntl.ioctl(self._fd, _SIOCOUTQNSD, _INT), sys.byteorder)
 
     def hang_up(self) -> None:
         self._transport.abort()
