@@ -26,7 +26,7 @@ def doctor(args: argparse.Namespace) -> int:
     except ConfigError as error:
         print(f"blackbox-qt: {error}", file=sys.stderr)
         return Exit.USAGE
-    case = Case(config=config, quick=args.quick)
+    case = Case(config=config, sync_s=1.0, encode_s=1.0) if args.quick else Case(config=config)
     lines: list[Line] = []
     colour = sys.stdout.isatty()
     for line in examine(case):

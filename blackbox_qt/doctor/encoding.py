@@ -12,6 +12,7 @@ from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import NS
 from blackbox_qt.core.hub import Hub
 from blackbox_qt.core.packet import Packet
+from blackbox_qt.core.worker import in_words
 from blackbox_qt.doctor.case import Case, is_hardware
 from blackbox_qt.doctor.finding import Finding, broken, look, ok
 from blackbox_qt.doctor.threads import cpu_ns, cpu_of
@@ -47,7 +48,11 @@ class Speed:
 
 def encoder(case: Case) -> Finding:
     """The test picture, at each camera's size and rate, all cameras at once, with the configured settings."""
-    speeds, cores_used = measure(case.config, case.encode_s)
+    try:
+        speeds, cores_used = measure(case.config, case.encode_s)
+    except Exception as error:  # the encoder's door: without it nothing can be recorded, whatever the reason
+        words = "Nothing can be recorded like this: see the line about libraries, and the settings under [record]."
+        return broken(f"the encoder failed ({in_words(error)})", words)
     return judge(speeds, cores_used, case.machine.cores)
 
 

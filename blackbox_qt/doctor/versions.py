@@ -30,7 +30,7 @@ _PRESENT = "present"
 _ASIDE = {"dbus-fast": "the box's own Wi-Fi and switching it off", "gpiod": "the ignition's line"}
 """What is missing without them; recording is not."""
 _AFTER_BOOKWORM = "2.39"  # C library that PySide6's wheels for arm64 need from 6.8.1 on
-_INSTALL = "Run it by ./dev run, which sets up what is missing; a package: sudo apt install --reinstall blackbox-qt"
+_INSTALL = "In a checkout: ./dev setup headless window; the package: sudo apt install --reinstall blackbox-qt"
 
 
 def number(version: str) -> tuple[int, ...]:
@@ -47,6 +47,7 @@ def libraries(case: Case) -> Finding:
     have = {name: _installed(machine, name) for name in OLDEST}
     data = {"python": machine.python, "ffmpeg": _ffmpeg(have["av"]), "versions": have}
     shown = ", ".join(f"{name} {version or '-'}" for name, version in have.items())
+    shown += f" ({data['ffmpeg']})" if data["ffmpeg"] else ""
     text = f"Python {machine.python}, {shown}"
     if number(machine.python) < (3, 11):
         return broken(text, "Python 3.11 or later is needed: Debian 12 has it.", **data)
