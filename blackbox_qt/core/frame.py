@@ -86,8 +86,8 @@ class Image:
 
     def end(self) -> None:
         """Cut the way to the memory. Called once by the lease; views still out keep it alive and are reported."""
-        buffers, self._buffers = self._buffers, None
-        for index in range(len(buffers or ())):
+        buffers, self._buffers = self._buffers or (), None
+        for index in range(len(buffers)):
             if _references(buffers, index) > _UNSEEN:
                 log.error("a view of a picture outlived its frame; what it shows cannot be trusted")
         if self._on_end is not None:

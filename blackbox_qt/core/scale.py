@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 
 from av.video.reformatter import VideoReformatter
 
@@ -40,6 +41,7 @@ class Scaler:
         return unwrap(small, layout.matrix, layout.full_range)
 
 
+@lru_cache(maxsize=16)
 def fit(layout: Layout, width: int, height: int) -> tuple[int, int]:
     """The largest even size of the layout's proportions within `width` x `height`; its own if it fits already."""
     scale = min(1.0, width / layout.width, height / layout.height)

@@ -233,8 +233,7 @@ class _Codec:
     def encode(self, image: Image, seq: int, t_ns: int, lost: dict[str, int], key: bool) -> list[Packet]:
         picture = wrap(image)
         pts = self._last_pts = max(t_ns // 1000, self._last_pts + 1)  # two frames may carry one time
-        picture.pts = pts
-        picture.time_base = self._context.time_base
+        picture.pts = pts  # in the codec's time base, as long as the picture has none of its own
         if key:
             picture.pict_type = PictureType.I
         self._waiting[pts] = (seq, t_ns, lost)
