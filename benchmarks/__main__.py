@@ -23,6 +23,7 @@ NAMES = {
     "whole": "CPU of recording and serving ten viewers beside one GStreamer pipeline",
     "mjpeg": "CPU per delivered picture, a slow reader, nobody watching",
     "latency": "frame to browser, frame to screen",
+    "usb": "a USB camera's YUYV and JPEG to what is encoded",
     "memory": "resident memory over time (--minutes)",
 }
 

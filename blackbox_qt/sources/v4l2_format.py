@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from blackbox_qt.core.layout import Layout
+from blackbox_qt.core.layout import FORMATS, Layout
 from blackbox_qt.sources import v4l2_abi as abi
 from blackbox_qt.sources.source import SourceError
+from blackbox_qt.sources.v4l2_modes import CHEAPEST_FIRST
 
 _HD_ROWS = 720  # from here on a picture that does not say is BT.709, as players guess
 
@@ -16,10 +17,13 @@ def layout_of(pix: abi.PixFormat) -> Layout:
     """
     fourcc = abi.fourcc_of(pix.pixelformat)
     matrix, full = meaning(pix)
+    if fourcc not in CHEAPEST_FIRST:
+        raise SourceError(f"the camera insists on the format {fourcc}; needed is one of {', '.join(CHEAPEST_FIRST)}")
     if pix.width % 2 or pix.height % 2:
         raise SourceError(f"the camera insists on {pix.width}x{pix.height}, an odd size; set another width and height")
+    stride = 0 if FORMATS[fourcc].compressed else pix.bytesperline
     try:
-        layout = Layout.packed(pix.width, pix.height, fourcc, stride=pix.bytesperline, matrix=matrix, full_range=full)
+        layout = Layout.packed(pix.width, pix.height, fourcc, stride=stride, matrix=matrix, full_range=full)
     except ValueError as error:
         raise SourceError(f"the camera's driver makes no sense ({error}); set another format") from error
     if not layout.format.compressed and layout.size > pix.sizeimage:

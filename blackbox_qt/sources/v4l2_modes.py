@@ -9,7 +9,7 @@ from fractions import Fraction
 from blackbox_qt.sources.v4l2_device import Device, Intervals, Sizes
 
 CHEAPEST_FIRST = ("NV12", "YU12", "YUYV", "MJPG")
-"""Lent as they are; converted in 0.4 ms; decoded in 7 ms (1080p, x86-64): see benchmarks."""
+"""Lent as they are; converted in 0.4 ms; decoded in 4 to 8 ms (1080p, x86-64; `./dev bench usb` measures it here)."""
 _RATE_LIKE = 0.05
 """29.97 is 30, and so is 31."""
 _TOO_FAST_COSTS = 0.1

@@ -69,6 +69,7 @@ class FakeCamera:
         self.monotonic = True
         self.jpeg: Callable[[int], bytes] | None = None  # what is sent instead of a good one
         self.flags = 0
+        self.insists: tuple[str, int, int] | None = None  # format and size, whatever is asked
         self.short = 0  # bytes that are missing in each picture
         self.owner = -1
         self.interval = Fraction(1, 30)
@@ -82,7 +83,8 @@ class FakeCamera:
     @property
     def layout(self) -> Layout:
         fourcc = abi.fourcc_of(self.pix.pixelformat)
-        return Layout.packed(self.pix.width, self.pix.height, fourcc, stride=self.pix.bytesperline)
+        stride = 0 if fourcc == "MJPG" else self.pix.bytesperline
+        return Layout.packed(self.pix.width, self.pix.height, fourcc, stride=stride)
 
 
 class FakeKernel:
@@ -304,9 +306,11 @@ def _s_fmt(camera: FakeCamera, fd: int, a: Any, caps: int) -> None:
     sizes = list(camera.modes[fourcc])
     if (pix.width, pix.height) not in sizes and (0, 0) not in sizes:
         pix.width, pix.height = sizes[0]
+    if camera.insists:
+        fourcc, pix.width, pix.height = camera.insists
     pix.pixelformat = abi.number_of(fourcc)
-    if fourcc == "MJPG":
-        pix.bytesperline, pix.sizeimage = 0, pix.width * pix.height * 2 + 4096
+    if fourcc not in ("NV12", "YU12", "YUYV"):
+        pix.bytesperline, pix.sizeimage = 8 if fourcc == "MJPG" else pix.width * 3, pix.width * pix.height * 2 + 4096
     else:
         pix.bytesperline = pix.width * (2 if fourcc == "YUYV" else 1) + camera.padding
         layout = Layout.packed(pix.width, pix.height, fourcc, stride=pix.bytesperline)

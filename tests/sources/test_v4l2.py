@@ -219,6 +219,18 @@ def test_a_camera_with_no_known_format_is_one_sentence(bench: MakeBench) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("insists", "words"),
+    [(("RGB3", *SIZE), "insists on the format RGB3"), (("YUYV", 97, 65), "insists on 97x65, an odd size")],
+)
+def test_a_driver_that_does_as_it_likes_is_one_sentence(
+    bench: MakeBench, insists: tuple[str, int, int], words: str
+) -> None:
+    b = bench(of("YUYV"))
+    b.camera.insists = insists
+    assert words in refused(b)
+
+
 def test_settings_the_camera_lacks_are_one_warning(bench: MakeBench, expected_alarms: list[str]) -> None:
     camera = of("NV12", knobs={abi.CID_GAIN: Knob(0, 100)})
     b = bench(camera, gain=64, exposure_us=8000, white_balance="daylight")
