@@ -86,7 +86,10 @@ class Sizes:
         font.setFamilies(_FAMILIES)
         font.setPixelSize(max(8, round(self.px(mm) / _CAP_HEIGHT)))
         font.setBold(bold)
-        font.setFeature(QFont.Tag("tnum"), 1)
+        try:
+            font.setFeature(QFont.Tag("tnum"), 1)
+        except TypeError:  # PySide6 6.8, trixie's, cannot make a tag; the first of _FAMILIES have such figures anyway
+            return font
         return font
 
     @property
