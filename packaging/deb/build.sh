@@ -15,7 +15,7 @@ python_abi=3.13 # trixie's; debian/control says so too
 
 # What trixie does not have, or not new enough: PyAV, which copied every frame before 18.1; OpenCV without its windows, for
 # which Debian's would bring a desktop; the rest is small. Versions are those of packaging/constraints.txt.
-wheels=(av simplejpeg opencv-python-headless segno qasync)
+wheels=(av simplejpeg opencv-python-headless httptools qasync dbus-fast)
 
 say() { printf 'package: %s\n' "$*" >&2; }
 die() {
@@ -57,11 +57,12 @@ their_wheels() {
   find "$private/site" \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' \
     -o -name direct_url.json -o -name REQUESTED \) -delete
   rm -rf -- "$private/site/cv2/data" "$private/site/cv2/typing"
+  find "$private/site" -type f ! -name '*.so*' -exec chmod a-x {} +
 }
 
 # What the wheels' libraries need of the system must stand in debian/control; anything new is looked at by a person.
 check_needs() {
-  local known='ld-linux-(aarch64|x86-64)|libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+|libz' found
+  local known='ld-linux-(aarch64|x86-64)|libc|libm|libmvec|libdl|libpthread|librt|libgcc_s|libstdc\+\+|libz' found
   found=$(find "$private/site" -name '*.so*' -type f -exec readelf -d {} + | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
   [[ $found ]] || die 1 "readelf finds no libraries in the wheels for $arch"
   local bundled
@@ -91,8 +92,9 @@ debian_folder() {
   cp -- "$root/packaging/sysusers/blackbox-qt.conf" "$debian/blackbox-qt.sysusers"
   cp -- "$root/packaging/tmpfiles/blackbox-qt.conf" "$debian/blackbox-qt.tmpfiles"
   mkdir -p "$work/source/docs"
-  cp -- "$root/README.md" "$root/CHANGELOG.md" "$work/source/"
+  cp -- "$root/README.md" "$work/source/"
   cp -- "$root/docs/FORMAT.md" "$work/source/docs/"
+  cp -- "$root/packaging/README.md" "$work/source/docs/PACKAGE.md"
   if [[ ${PACKAGE_VERSION-} ]]; then sed -i "1s/(.*)/($PACKAGE_VERSION)/" "$debian/changelog"; fi
 }
 

@@ -24,7 +24,8 @@ FROM_APT = {
     "pydantic": "python3-pydantic",
     "fastapi": "python3-fastapi",
     "uvicorn": "python3-uvicorn",
-    "httptools": "python3-httptools",
+    "segno": "python3-segno",
+    "gpiod": "python3-libgpiod",
     "pyside6-essentials": "python3-pyside6.qtwidgets",
 }
 
