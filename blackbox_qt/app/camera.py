@@ -184,7 +184,7 @@ class Camera:
 
     def _explain(self) -> tuple[str, str]:
         """What a stream says that has no live picture to send."""
-        return (PICTURE_STOPPED if self.care.meter.frames else NO_CAMERA), self.care.words
+        return (PICTURE_STOPPED if self.care.flow.meter.frames else NO_CAMERA), self.care.words
 
     def _want_key(self) -> None:
         if self._encoder is not None:
@@ -240,7 +240,7 @@ class Camera:
     def status(self) -> CameraStatus:
         """A snapshot; costs some microseconds and never waits for the camera or the disk."""
         care, now = self.care, self._clock.boot_ns()
-        age = care.age_s()
+        age = care.flow.age_s()
         width, height = self._shape or (0, 0)
         recording = self.recorder.status(self._encoding.words)
         return CameraStatus(
@@ -251,9 +251,9 @@ class Camera:
             words=care.words or (self._notice[0] if now < self._notice[1] else ""),
             width=width,
             height=height,
-            fps=round(care.meter.fps(now), 1),
+            fps=round(care.flow.meter.fps(now), 1),
             age_s=age,
-            frames=care.meter.frames,
+            frames=care.flow.meter.frames,
             lost=self._lost(recording),
             buffers=dict(self.hub.holders()),
             encoder=self._encoder_status(),
@@ -274,7 +274,7 @@ class Camera:
 
     def _lost(self, recording: RecordingStatus) -> dict[str, int]:
         """By cause; live, so that a loss shows before the packet after it is on the disk."""
-        lost = {"camera": self.care.meter.lost, "mailbox": 0, "encoder": 0, "disk": 0, "stopped": 0}
+        lost = {"camera": self.care.flow.meter.lost, "mailbox": 0, "encoder": 0, "disk": 0, "stopped": 0}
         for cause in lost.keys() - {"camera"}:
             lost[cause] = max(self._missed.get(cause, 0), recording.lost.get(cause, 0))
         return lost

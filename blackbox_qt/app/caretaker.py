@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from blackbox_qt.app.change import Change
-from blackbox_qt.app.healing import FIRST_PICTURE_S, HANGS_AFTER_S, HELPLESS, STALLED_AFTER_S, Healing, Outages
+from blackbox_qt.app.flow import Calls, Flow
+from blackbox_qt.app.healing import FIRST_PICTURE_S, STALLED_AFTER_S, Healing, Outages, Stalled
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.frame import Frame
-from blackbox_qt.core.meter import Meter
 from blackbox_qt.core.worker import Worker
 from blackbox_qt.sources import Source, SourceError
 
@@ -39,29 +38,23 @@ class Caretaker:
         clock: Clock,
     ) -> None:
         self.camera = camera
-        self.meter = Meter()
+        self.flow = Flow(publish, clock)
         self.healing = Healing()
         self.outages = Outages()
         self.source: Source | None = None
         self.refused: SourceError | None = None  # what no trying again can mend
         self.failed_once = threading.Event()
         self._make = make
-        self._publish = publish
         self._look = look
         self._ended = ended
         self._clock = clock
         self._words = ""
-        self._call: tuple[str, int] | None = None  # what the source is doing for us, since when
+        self._calls = Calls(clock)
         self._asked: Change | None = None  # waits to be carried out
         self._trial: Change | None = None  # was carried out; its new source has not started yet
         self._failure: BaseException | None = None
         self._wake = threading.Event()
-        self._epoch = 0  # how often a source was started
-        self._began_ns = clock.boot_ns()
-        self._started_ns = 0
-        self._first_ns: int | None = None  # when the first frame after that came
-        self._arrived_ns = 0  # when the newest frame came, whatever the time it carries
-        self._patience_s = STALLED_AFTER_S
+        self._patience_s = FIRST_PICTURE_S  # for the first frame after a start
         self._opened = self._brought = False  # what has become of the opening under way: opened, brought pictures
         self._worker = Worker(f"care-{camera}", self._run)
 
@@ -87,22 +80,11 @@ class Caretaker:
     @property
     def words(self) -> str:
         """What is wrong with the source, and what is being done; empty when well."""
-        return self._hangs() or self._words
+        return self._calls.hang() or self._words
 
     def helpless(self) -> str:
         """Why only a fresh process can help this camera; empty while something is left to try."""
-        return self._hangs() or self.healing.hopeless
-
-    def age_s(self) -> float | None:
-        """Seconds since the newest frame came, None before the first."""
-        return None if not self._arrived_ns else max(0, self._clock.boot_ns() - self._arrived_ns) / NS
-
-    def _hangs(self) -> str:
-        """What the source does not return from, in words."""
-        call = self._call
-        if call is None or self._clock.boot_ns() - call[1] <= HANGS_AFTER_S[call[0]] * NS:
-            return ""
-        return f"the driver hangs while {call[0]} the camera; {HELPLESS}"
+        return self._calls.hang() or self.healing.hopeless
 
     # ---- the caretaker's thread
 
@@ -135,7 +117,7 @@ class Caretaker:
     def _open(self) -> Source:
         source = self._make()
         self._failure = None
-        with self._calling("opening"):
+        with self._calls.doing("opening"):
             source.open()
         self.source, self._opened = source, True
         if self._words:
@@ -151,13 +133,10 @@ class Caretaker:
             self._check(source)
 
     def _begin(self, source: Source, patience_s: float) -> None:
-        """Start the stream; its numbers do not compare with those before."""
-        self._first_ns, self._patience_s = None, patience_s
-        self._epoch += 1
-        self.meter.restart()
-        self._started_ns = self._clock.boot_ns()
-        with self._calling("starting"):
-            source.start(self._deliver, self._failed)
+        self._patience_s = patience_s
+        self.flow.begin()
+        with self._calls.doing("starting"):
+            source.start(self.flow.deliver, self._failed)
 
     def _put_away(self, source: Source) -> None:
         """Stop and close; what goes wrong now is said, but does not hide why it was put away."""
@@ -167,51 +146,34 @@ class Caretaker:
 
     def _try(self, what: str, do: Callable[[], None]) -> None:
         try:
-            with self._calling(what):
+            with self._calls.doing(what):
                 do()
         except Exception as error:  # the source's door
             fault = _as_fault(error)
             self.healing.not_closed(fault)
             log.error("%s: %s", self.camera, fault)
 
-    @contextmanager
-    def _calling(self, what: str) -> Iterator[None]:
-        """The source does this for us, and may never return."""
-        self._call = what, self._clock.boot_ns()
-        try:
-            yield
-        finally:
-            self._call = None
-
-    def _deliver(self, frame: Frame) -> None:
-        frame.epoch = self._epoch
-        self._arrived_ns = self._clock.boot_ns()
-        if self._first_ns is None:
-            self._first_ns = self._arrived_ns
-        self.meter.tick(frame.seq, frame.t_ns)
-        self._publish(frame)
-
     def _failed(self, error: BaseException) -> None:
         self._failure = error
         self._wake.set()
 
     def _check(self, source: Source) -> None:
-        failure, first, now = self._failure, self._first_ns, self._clock.boot_ns()
+        failure, flowing_s = self._failure, self.flow.flowing_s()
         if isinstance(failure, SourceError):
             raise failure
         if failure is not None:
             raise SourceError(f"{source.device} stopped: {failure}") from failure
-        if first is not None:
-            self._note_pictures(first)
-            self.healing.pictures((now - first) / NS)
-        since = self._started_ns if first is None else self._arrived_ns
-        patience_s = max(self._patience_s if first is None else STALLED_AFTER_S, 3 / source.fps)
-        if now - since > patience_s * NS:
+        if flowing_s is not None:
+            self._note_pictures()
+            self.healing.pictures(flowing_s)
+        patience_s = self._patience_s if flowing_s is None else STALLED_AFTER_S
+        if self.flow.silent_s() > max(patience_s, 3 / source.fps):
             self._start_again(source)
 
-    def _note_pictures(self, first_ns: int) -> None:
+    def _note_pictures(self) -> None:
+        assert self.flow.first_ns is not None
         self._brought = True
-        without_s = self.outages.end(first_ns)
+        without_s = self.outages.end(self.flow.first_ns)
         if self._words:
             log.warning("%s: pictures again, after %.1f s without", self.camera, without_s)
             self._words = ""
@@ -219,12 +181,12 @@ class Caretaker:
             log.info("%s: pictures after the change, %.1f s without", self.camera, without_s)
 
     def _start_again(self, source: Source) -> None:
-        """The first stage. Raises SourceError, which is the second, if it was tried already."""
-        words = f"{source.device} gives no pictures{' any more' if self.meter.frames else ''}"
+        """The first stage. Raises Stalled, which is the second, if it was tried already."""
+        words = f"{source.device} gives no pictures{' any more' if self.flow.meter.frames else ''}"
         if not self.healing.may_restart():
-            raise SourceError(f"{words}; check its cable; opening the camera again")
+            raise Stalled(f"{words}; check its cable")
         self._trouble(f"{words}; starting the stream again")
-        with self._calling("stopping"):
+        with self._calls.doing("stopping"):
             source.stop()
         self._ended()
         self._begin(source, STALLED_AFTER_S)
@@ -241,7 +203,7 @@ class Caretaker:
 
     def _trouble(self, words: str) -> None:
         """Words first, on every face and in the log; once for each stage."""
-        self.outages.begin(self._arrived_ns or self._began_ns)
+        self.outages.begin(self.flow.last_ns)
         if self._words == words and self.failed_once.is_set():
             return
         self._words = words
@@ -269,7 +231,7 @@ class Caretaker:
         change = self._asked
         if change is None:
             return
-        self.outages.begin(self._arrived_ns or self._began_ns)
+        self.outages.begin(self.flow.last_ns)
         if self.healing.unclean:  # a frame that is still out could be sealed as the new source's
             self._asked = None
             change.end(SourceError(f"{self.camera}: frames of its source did not come home", process=True))

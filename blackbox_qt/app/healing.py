@@ -24,6 +24,10 @@ YOUNG_S = 30.0
 HELPLESS = "only a restart of the program can help"
 
 
+class Stalled(SourceError):
+    """It gives no pictures, also after its stream was started again."""
+
+
 class Healing:
     """Knows which stage comes next: the stream is started again, once; then the camera is closed and opened, after
     2 s, doubling to 30 s; and after three openings that brought no picture there is nothing left to try in here.
@@ -76,7 +80,8 @@ class Healing:
         self._vain += vain
         if error.process or self.unclean or self._vain >= VAIN_OPENINGS:
             self.hopeless = str(error)
-        return f"{error}; {HELPLESS}" if self.hopeless else str(error)
+        doing = HELPLESS if self.hopeless else "opening the camera again" if isinstance(error, Stalled) else ""
+        return f"{error}; {doing}" if doing else str(error)
 
     def not_closed(self, error: SourceError) -> None:
         """It could not be put away as it should. That matters only if it cannot be opened again either."""

@@ -190,6 +190,25 @@ def test_time_that_goes_back_begins_a_new_stream_and_loses_nothing(until: Until)
     assert rig.packets[3].stream is not rig.packets[4].stream
 
 
+def test_another_start_of_the_camera_begins_a_new_stream_whose_numbers_do_not_compare(until: Until) -> None:
+    rig = Rig()
+    rig.encoder.start()
+    rig.run(3, until)
+    rig.source.stop()
+
+    def started_anew(frame: Frame) -> None:
+        frame.epoch = 2
+        rig.hub.publish(frame)
+
+    rig.source.start(started_anew, rig.errors.append)
+    rig.source.skip(1000)
+    rig.run(3, until)
+    rig.end()
+    assert len({id(p.stream) for p in rig.packets[:3]}) == len({id(p.stream) for p in rig.packets[3:]}) == 1
+    assert rig.packets[2].stream is not rig.packets[3].stream and rig.packets[3].key
+    assert [dict(p.lost) for p in rig.packets] == [{}] * 6
+
+
 def test_time_that_stands_still_is_encoded_all_the_same(until: Until) -> None:
     rig = Rig()
     rig.encoder.start()

@@ -38,8 +38,9 @@ def small_video(path: Path, frames: int = 30, fps: int = 60, size: tuple[int, in
 class Ticking:
     """Drives a HandSource from a thread, so that it can be tested like one that runs by itself."""
 
-    def __init__(self, source: HandSource) -> None:
+    def __init__(self, source: HandSource, every_s: float = 0.001) -> None:
         self._source = source
+        self._every_s = every_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -53,7 +54,7 @@ class Ticking:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.001):
+        while not self._stop.wait(self._every_s):
             self._source.clock.advance(1 / 30)
             self._source.tick()
 

@@ -278,6 +278,19 @@ def test_numbers_missing_between_two_segments_are_a_gap_too(tmp_path: Path) -> N
     assert notes(tmp_path) == ["gap of 0.033 s, 1 frames, since front-000001-00001 ended (full)"]
 
 
+@pytest.mark.parametrize("later_s", [0, 3])
+def test_numbers_of_a_camera_that_was_started_anew_do_not_compare(tmp_path: Path, later_s: int) -> None:
+    """An outage is a hole in time, whatever number the driver begins with."""
+    packets = dull(90)
+    anew = replace(packets[0].stream)
+    later = [replace(p, seq=p.seq + 500, t_ns=p.t_ns + later_s * SECOND, stream=anew) for p in packets[60:]]
+    record(tmp_path, [*packets[:60], *later])
+    result = check_paths([tmp_path])
+    assert result.ok and result.missing == 0
+    told = ["gap of 3.033 s, since front-000001-00001 ended (stream-changed)"] if later_s else []
+    assert notes(tmp_path) == told and result.gaps == len(told)
+
+
 def test_a_clock_that_went_back_between_two_segments_is_told(tmp_path: Path) -> None:
     record(tmp_path, [replace(p, t_ns=p.t_ns - SECOND * (p.seq >= 60)) for p in dull(90)])
     assert notes(tmp_path) == [

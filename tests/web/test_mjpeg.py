@@ -90,8 +90,8 @@ def test_an_unknown_camera_is_answered_with_the_known_ones(box: Box) -> None:
 def test_nothing_is_encoded_while_nobody_watches(box: Box, until: Until) -> None:
     jpeg = box.app.cameras["front"].jpeg
     until(lambda: jpeg.watchers == 0 and jpeg.inbox.paused)
-    encoded, frames = jpeg.encoded, box.app.cameras["front"].care.meter.frames
-    until(lambda: box.app.cameras["front"].care.meter.frames > frames + 5)
+    encoded, frames = jpeg.encoded, box.app.cameras["front"].care.flow.meter.frames
+    until(lambda: box.app.cameras["front"].care.flow.meter.frames > frames + 5)
     assert jpeg.encoded == encoded
     with box.owner().stream() as one, box.owner().stream() as two:
         one.begin(), two.begin()
