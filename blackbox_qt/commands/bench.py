@@ -8,9 +8,8 @@ import logging
 import sys
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.doctor import installed_configuration
 from blackbox_qt.commands.run import SWITCH_INTERVAL_S
-from blackbox_qt.commands.settings import ConfigError
+from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.core.heap import keep_pictures
 from blackbox_qt.doctor.bench import BenchError, Measured, measure
 from blackbox_qt.doctor.bench_text import as_dict, table

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.doctor import installed_configuration
-from blackbox_qt.commands.settings import ConfigError
+from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import SystemClock
 from blackbox_qt.doctor.camera_test import Seen, findings, watch

@@ -5,18 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.settings import ConfigError, configuration
-from blackbox_qt.config import Config
+from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.doctor.case import Case
 from blackbox_qt.doctor.checkup import as_dict, examine, verdict
 from blackbox_qt.doctor.finding import Line
 from blackbox_qt.doctor.text import lines_of, report, summary
-
-SYSTEM_CONFIG = Path("/etc/blackbox-qt/config.toml")
-"""What the installed recorder runs with; taken where nothing else is named."""
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -38,10 +33,3 @@ def doctor(args: argparse.Namespace) -> int:
     else:
         print("\n".join(report(lines) if args.report else ["", summary(lines)]))
     return Exit.FAILED if verdict(lines) == "broken" else Exit.OK
-
-
-def installed_configuration(args: argparse.Namespace) -> Config:
-    """Like `configuration`; without --config and --source the installed recorder's file, if there is one."""
-    if args.config is None and not args.source and SYSTEM_CONFIG.is_file():
-        args.config = SYSTEM_CONFIG
-    return configuration(args)

@@ -8,7 +8,7 @@ import sys
 import segno.helpers
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.settings import ConfigError, configuration
+from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.config import Config
 from blackbox_qt.hotspot import hotspot
 from blackbox_qt.hotspot.hotspot import Hotspot, HotspotError
@@ -21,7 +21,7 @@ def run_hotspot(args: argparse.Namespace) -> int:
     """Do it and say how it is. Returns an Exit."""
     do = {"on": hotspot.turn_on, "off": hotspot.turn_off, "status": hotspot.look}[args.action]
     try:
-        config = configuration(args)
+        config = installed_configuration(args)
         identity = load_identity(config.storage.state)
         found = do(config.hotspot, identity)
     except ConfigError as error:

@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.settings import ConfigError, configuration
+from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.power import logind
 from blackbox_qt.power.lines import LineError, open_line
 from blackbox_qt.power.logind import PowerError
@@ -17,7 +17,7 @@ from blackbox_qt.power.switch import wish
 def run_power(args: argparse.Namespace) -> int:
     """Do it, or say how it is. Returns an Exit."""
     try:
-        config = configuration(args).power
+        config = installed_configuration(args).power
         if args.action == "off":
             # Whoever records is ended by systemd first, with a signal, and finishes its files: there is one way only.
             logind.power_off()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import re
+from pathlib import Path
 
 from blackbox_qt.config import Config, ConfigError, Option, load
 
+SYSTEM_CONFIG = Path("/etc/blackbox-qt/config.toml")
+"""What the installed recorder runs with."""
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,15})=(.+)")
 
 
@@ -24,6 +27,16 @@ def configuration(args: argparse.Namespace) -> Config:
     return load(args.config, args.settings, options, _cameras(args.source))
 
 
+def installed_configuration(args: argparse.Namespace) -> Config:
+    """Like `configuration`; without --config and --source the installed recorder's file, if there is one.
+
+    For commands that speak of this box, beside its recorder. Raises ConfigError.
+    """
+    if args.config is None and not args.source and SYSTEM_CONFIG.is_file():
+        args.config = SYSTEM_CONFIG
+    return configuration(args)
+
+
 def _cameras(specs: list[str]) -> list[tuple[str, str]]:
     """(name, source) of `--source` once or more; the first without a name is front, the second rear."""
     cameras = []
@@ -36,4 +49,4 @@ def _cameras(specs: list[str]) -> list[tuple[str, str]]:
     return cameras
 
 
-__all__ = ["ConfigError", "configuration"]
+__all__ = ["ConfigError", "configuration", "installed_configuration"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blackbox_qt.__main__ import main
-from blackbox_qt.commands import Exit, camera_test, cameras, doctor
+from blackbox_qt.commands import Exit, camera_test, cameras, doctor, settings
 from blackbox_qt.core.holders import Holder
 from blackbox_qt.doctor import bench
 from blackbox_qt.doctor.finding import Finding, Line, broken, look, ok
@@ -150,9 +150,10 @@ def test_without_a_configuration_the_installed_one_is_looked_at(
 ) -> None:
     installed = tmp_path / "config.toml"
     installed.write_text("[record]\nbitrate_kbit = 1\n")
-    monkeypatch.setattr(doctor, "SYSTEM_CONFIG", installed)
-    assert main(["doctor"]) == Exit.USAGE
-    assert f"{installed}: record.bitrate_kbit = 1 is not allowed" in capsys.readouterr().err
+    monkeypatch.setattr(settings, "SYSTEM_CONFIG", installed)
+    for typed in (["doctor"], ["camera-test"], ["bench"], ["hotspot", "status"], ["power", "off"]):
+        assert main(typed) == Exit.USAGE
+        assert f"{installed}: record.bitrate_kbit = 1 is not allowed" in capsys.readouterr().err
 
 
 # ---- bench
