@@ -95,7 +95,7 @@ class V4L2Source:
             with self._explained():
                 self._ring.start()
         except SourceError:
-            self._ring.stop()
+            self._unqueue(self._ring)
             raise
         self._worker = Worker(f"cam-{self.camera}", partial(self._run, deliver), failed)
         self._worker.start()
@@ -117,6 +117,13 @@ class V4L2Source:
         self._let_go()
         if not home:
             raise SourceError(f"{self.device}: {out} frames did not come home", process=True)
+
+    def _unqueue(self, ring: Ring) -> None:
+        """After a start that failed: the driver gives up what it has got so far."""
+        try:
+            ring.stop()
+        except OSError as error:
+            log.debug("%s: STREAMOFF after a failed start: %s", self._node, error.strerror)
 
     def _set_up(self, device: Device, found: Camera) -> None:
         """Format, rate, controls and buffers, in the order that drivers want them."""

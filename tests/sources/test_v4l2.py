@@ -351,6 +351,14 @@ def test_what_the_kernel_refuses_is_said_in_words_and_leaves_nothing(
     assert luma(opened(b).pictures(1, until)[0]) == 16
 
 
+def test_a_driver_that_refuses_to_start_and_to_stop_says_why_it_did_not_start(bench: MakeBench) -> None:
+    b = bench()
+    b.source.open()
+    b.camera.fail = {abi.STREAMON: errno.ENOSPC, abi.STREAMOFF: errno.EIO}
+    with pytest.raises(SourceError, match="no bandwidth"):
+        b.start()
+
+
 def test_no_permission(bench: MakeBench) -> None:
     b = bench()
     b.kernel.closed_to_us.add("/dev/video0")
