@@ -85,7 +85,9 @@ def _add_snapshot(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     snapshot.add_argument("output", type=Path, help="file to write; with --raw a folder for the planes and a JSON file")
     snapshot.add_argument("--camera", metavar="NAME", help="which camera; the first one if not given")
     snapshot.add_argument("--quality", type=_quality, default=90, metavar="1-100", help="JPEG quality (default 90)")
-    snapshot.add_argument("--raw", action="store_true", help="the planes as they are, and a JSON file describing them")
+    kind = snapshot.add_mutually_exclusive_group()
+    kind.add_argument("--raw", action="store_true", help="the planes as they are, and a JSON file describing them")
+    kind.add_argument("--dng", action="store_true", help="the sensor's own data as a DNG file; a Pi's own camera only")
     snapshot.set_defaults(command=_snapshot)
 
 

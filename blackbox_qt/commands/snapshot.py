@@ -1,4 +1,4 @@
-"""`blackbox-qt snapshot`: one still picture from a source, as JPEG or as raw planes with a description."""
+"""`blackbox-qt snapshot`: one still picture from a source, as JPEG, as planes with a description, or as a DNG."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from blackbox_qt.core.clock import SystemClock
 from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.mailbox import Mailbox
 from blackbox_qt.sinks.jpeg import encode
-from blackbox_qt.sources import Source, SourceError, make
+from blackbox_qt.sources import RawStills, Source, SourceError, make
 from blackbox_qt.storage.disk import Disk
 
 _LIMIT_S = 10.0
@@ -31,6 +31,8 @@ def snapshot(args: argparse.Namespace) -> int:
     try:
         camera = _camera(configuration(args), args.camera)
         source = make(camera)
+        if args.dng:
+            _raw_stills(source, camera).want_raw()
         source.open()
         try:
             written = _take(source, args)
@@ -60,6 +62,13 @@ def _camera(config: Config, name: str | None) -> CameraConfig:
     raise ConfigError(f"--camera {name}: there is no such camera; allowed: {known}")
 
 
+def _raw_stills(source: Source, camera: CameraConfig) -> RawStills:
+    if not isinstance(source, RawStills):
+        words = f"--dng needs a Pi's own camera (source picamera:), and {camera.name} is {camera.source}"
+        raise SourceError(words, permanent=True)
+    return source
+
+
 def _take(source: Source, args: argparse.Namespace) -> list[Path]:
     box = Mailbox("snapshot")
     failures: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
@@ -80,7 +89,9 @@ def _take(source: Source, args: argparse.Namespace) -> list[Path]:
                 why = f" ({failures.get()})" if not failures.empty() else ""
                 raise SourceError(f"{source.device} gave no picture within {_LIMIT_S:.0f} s{why}")
             with frame:
-                picture = _encoded(frame, args)
+                picture = {} if args.dng else _encoded(frame, args)
+        if isinstance(source, RawStills) and args.dng:
+            picture = {"": source.raw_still(_LIMIT_S)}
     finally:
         source.stop()
         box.close()

@@ -7,9 +7,9 @@ A spec is what a person writes: `pattern`, `pattern:1280x720@30`, `file:/path/to
 from __future__ import annotations
 
 from blackbox_qt.config import CameraConfig
-from blackbox_qt.sources.source import Source, SourceError
+from blackbox_qt.sources.source import RawStills, Source, SourceError
 
-__all__ = ["KINDS", "Source", "SourceError", "make", "origin_of"]
+__all__ = ["KINDS", "RawStills", "Source", "SourceError", "make", "origin_of"]
 
 KINDS = {"pattern": "pattern", "file": "file", "picamera": "camera", "v4l2": "camera"}
 """Kind of source -> origin sealed into what it records."""

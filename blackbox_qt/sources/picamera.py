@@ -50,19 +50,18 @@ class PicameraSource:
         config: CameraConfig,
         small: tuple[int, int],
         *,
-        raw: bool = False,
         keeper: Keeper = KEEPER,
     ) -> None:
         self.camera = config.name
         self.device = f"picamera:{which}"  # until it is known which one that is
-        self.buffers = self._asked = _RAW_BUFFERS if raw else config.buffers
+        self.buffers = self._asked = config.buffers
         self.fps = config.fps
         self.layout: Layout | None = None
         self.shot: Shot | None = None
         self._which = which
         self._config = config
         self._small = small
-        self._raw = raw
+        self._raw = False
         self._keeper = keeper
         self._kept: Kept | None = None
         self._set: BufferSet | None = None
@@ -76,6 +75,9 @@ class PicameraSource:
         self._arrived = 0.0  # monotonic, s
         self._raw_wanted = threading.Event()
         self._raw_given: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def want_raw(self) -> None:
+        self._raw, self._asked = True, _RAW_BUFFERS
 
     def open(self) -> None:
         kept = self._keeper.borrow(self._which, self.camera, hdr=self._config.hdr)
@@ -139,7 +141,6 @@ class PicameraSource:
             raise SourceError(f"{self.device}: {sum(each.out for each in lent)} frames did not come home", process=True)
 
     def raw_still(self, limit_s: float) -> bytes:
-        """The sensor's own data of the next picture as a DNG file. Raises SourceError, also when none comes in time."""
         assert self._kept is not None
         if self._kept.camera.stream_map.get("raw") is None:
             raise SourceError(f"{self.device} gives no raw pictures; take the still without --dng", permanent=True)

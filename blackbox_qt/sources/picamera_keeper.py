@@ -83,7 +83,7 @@ class Keeper:
                     kept.camera.camera.release()
                     return
                 except (RuntimeError, OSError) as error:
-                    log.warning("%s could not be released (%s); it is closed for good", kept.info.name, error)
+                    log.warning("%s could not be released (%s); it is closed for good", kept.info.name, str(error))
             if self._kept.get(kept.info.key) is kept:
                 del self._kept[kept.info.key]
             self._bury(kept.camera)
@@ -149,7 +149,7 @@ class Keeper:
         try:
             camera.close()
         except Exception as error:  # the library's door: a camera that is being given up must not keep the program
-            log.warning("a camera did not close as it should (%s)", error)
+            log.warning("a camera did not close as it should (%s)", str(error))
         state["is_open"] = False  # else it would try again when it is collected
         state["allocator"] = _NoBuffers()  # the last one's descriptor goes now; frames still out may come home to this
         number = state.get("camera_idx")

@@ -52,6 +52,7 @@ class Pump:
         self._camera.detach_preview()
         while self._ready:
             self._ready.popleft().release()
+        self._camera, self._take = None, _nobody  # an error that somebody keeps must not keep the camera's memory
 
     def render_request(self, request: Any) -> None:
         """Nothing is drawn here."""
@@ -87,3 +88,7 @@ class Pump:
     def _collect(self, request: Any) -> None:
         request.acquire()
         self._ready.append(request)
+
+
+def _nobody(request: Any) -> None:
+    request.release()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from blackbox_qt.core.frame import Frame
 from blackbox_qt.core.layout import Layout
@@ -67,6 +67,22 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give the device back when every frame is home. Raises SourceError(process) if one is not, after 2 s."""
+        ...
+
+
+@runtime_checkable
+class RawStills(Protocol):
+    """What a source of a camera with a raw stream has beside.
+
+    Threads: `want_raw` by the owner; `raw_still` by any one thread.
+    """
+
+    def want_raw(self) -> None:
+        """Before `open`: raw pictures will be asked for. They take memory, so nobody has them who does not say so."""
+        ...
+
+    def raw_still(self, limit_s: float) -> bytes:
+        """While started: the sensor's own data of the next picture, as a DNG file. Raises SourceError."""
         ...
 
 

@@ -7,6 +7,7 @@ then handed out to the items here.
 from __future__ import annotations
 
 import ast
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,7 +98,8 @@ def _run(machine: Machine, file: Path, names: list[str]) -> dict[str, str]:
     report = machine.out / f"{file.stem}.xml"
     command = ["python3", "-m", "pytest", "-p", "no:cacheprovider", "-o", f"timeout={TEST_LIMIT_S}", "-rA",
                f"--junitxml=/out/{report.name}", *(f"{inside}::{name}" for name in names)]  # fmt: skip
-    done = machine.run(command, timeout=FILE_LIMIT_S)
+    passed_on = {name: os.environ[name] for name in ("BLACKBOX_PROVE",) if name in os.environ}
+    done = machine.run(command, timeout=FILE_LIMIT_S, env=passed_on)
     results = {"": f"{done.output}\n(exit code {done.code})"}
     if report.exists():
         results |= outcomes(report.read_text())

@@ -595,6 +595,12 @@ class Rig:
         self._cm.handle_request()
         return True
 
+    def seen(self) -> bool:
+        """Whether all that was given so far has been taken."""
+        return not any(
+            camera._requests or getattr(camera._preview, "_ready", ()) for camera in self._cm.cameras.values()
+        )
+
     def time_out(self, number: int = 0) -> None:
         """The frontend gives up: what is queued comes back cancelled, and nothing comes after it."""
         self.manager.cameras[number].cancel()

@@ -36,6 +36,14 @@ class Running:
     def __getattr__(self, name: str) -> object:
         return getattr(self._source, name)
 
+    # isinstance looks for these in the class
+
+    def want_raw(self) -> None:
+        self._source.want_raw()
+
+    def raw_still(self, limit_s: float) -> bytes:
+        return self._source.raw_still(limit_s)
+
     def start(self, deliver: Deliver, failed: Failed) -> None:
         self._source.start(deliver, failed)
         self._stop.clear()
@@ -44,7 +52,8 @@ class Running:
 
     def _run(self) -> None:
         while not self._stop.wait(0.001):
-            self._rig.tick()
+            if self._rig.seen():  # a busy machine is no reason to lose frames here
+                self._rig.tick()
 
     def stop(self) -> None:
         self._source.stop()  # while the camera still gives frames

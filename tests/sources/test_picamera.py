@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from blackbox_qt.__main__ import main
 from blackbox_qt.config import CameraConfig
 from blackbox_qt.core.frame import Frame
 from blackbox_qt.core.holders import Holder
@@ -23,6 +24,7 @@ from blackbox_qt.sources.picamera import PicameraSource
 from blackbox_qt.sources.picamera_errors import explain, lock_holders
 from blackbox_qt.sources.picamera_keeper import Keeper
 from blackbox_qt.sources.picamera_numbers import FrameNumbers, boot_offset_ns
+from tests.sources import running_picamera
 from tests.sources.fake_picamera2 import ERROR, PI_5, SMPTE170M, SYCC, Rig, Sensor
 from tests.sources.test_contract import fail
 
@@ -44,7 +46,9 @@ class Bench:
     def source(self, which: str = "0", **settings: Any) -> PicameraSource:
         settings = {"name": "front", "source": f"picamera:{which}"} | settings
         small, raw = settings.pop("small", SMALL), settings.pop("raw", False)
-        source = PicameraSource(which, CameraConfig(**settings), small, raw=raw, keeper=self.keeper)
+        source = PicameraSource(which, CameraConfig(**settings), small, keeper=self.keeper)
+        if raw:
+            source.want_raw()
         self.sources.append(source)
         return source
 
@@ -666,6 +670,7 @@ def test_a_camera_that_fails_on_the_way_is_made_anew(
     source.close()
     b.rig.camera.sensor.fails.clear()
     b.rig.camera.state = "available"
+    b.rig.camera.queue.clear()
     source.open()
     assert b.rig.made == 2
 
@@ -739,3 +744,19 @@ def test_luma_is_the_cameras_own_memory(bench: Callable[..., Bench], until: Unti
     os.pwrite(image.dmabuf, np.full(4, 99, np.uint8).tobytes(), 0)
     assert list(image.plane(0)[0, :4]) == [99] * 4, "the same memory, not a copy"
     frames.close()
+
+
+def test_the_snapshot_command_writes_a_dng(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticking = running_picamera.make("picamera", 12)
+    monkeypatch.setattr("blackbox_qt.commands.snapshot.make", lambda config: ticking)
+    file = tmp_path / "still.dng"
+    assert main(["snapshot", "--source", "picamera:0", "--dng", str(file)]) == 0
+    assert file.read_bytes().startswith(b"II*\0raw of /base/axi")
+    assert capsys.readouterr().out == f"{file}\n"
+
+
+def test_a_dng_of_what_has_no_sensor_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["snapshot", "--source", "pattern:64x64", "--dng", str(tmp_path / "still.dng")]) != 0
+    assert "--dng needs a Pi's own camera (source picamera:), and front is pattern:64x64" in capsys.readouterr().err
