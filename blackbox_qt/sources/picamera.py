@@ -229,7 +229,7 @@ class PicameraSource:
             self._raw_given.put(request)
         try:
             frame = self._frame(request, buffers)
-        except BaseException:
+        except BaseException:  # the pump's door, which tells; here only the buffers go back
             request.release()
             raise
         deliver(frame)

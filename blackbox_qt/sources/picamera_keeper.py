@@ -120,6 +120,9 @@ class Keeper:
         if not cameras and not self._kept:
             stack.Picamera2._cm.reset()  # libcamera looks for cameras once; a late driver's is seen by a new manager
             cameras = stack.cameras()
+        there = {camera.key for camera in cameras}
+        for key in [key for key, kept in self._kept.items() if not kept.user and key not in there]:
+            self._bury(self._kept.pop(key).camera)  # it has gone, and would be another object's if it came again
         return find(which, cameras)
 
     def _made(self, stack: Stack, info: CameraInfo, hdr: bool) -> Kept:
@@ -127,7 +130,7 @@ class Keeper:
         camera = stack.Picamera2.__new__(stack.Picamera2)
         try:
             camera.__init__(info.number)
-        except BaseException:
+        except BaseException:  # the library's door: what a half-made camera has taken is given back
             self._bury(camera)
             raise
         kept = self._kept[info.key] = Kept(info, camera, sensor_hdr and hdr, hdr)

@@ -599,6 +599,18 @@ def test_no_camera_yet_is_looked_for_again(bench: Callable[..., Bench]) -> None:
     b.opened()
 
 
+def test_a_camera_that_has_gone_is_closed_for_good(bench: Callable[..., Bench]) -> None:
+    b = bench(Sensor(), REAR)
+    b.opened("imx219").close()
+    gone = b.rig.manager.cameras.pop()
+    with pytest.raises(SourceError, match="there is no camera 'imx219'; connected: imx708 on cam0"):
+        b.opened("imx219")
+    assert not b.rig._cm.cameras and not b.keeper._kept
+    b.rig.manager.cameras.append(gone)
+    b.opened("imx219")
+    assert b.rig.made == 2
+
+
 @pytest.mark.parametrize("missing", ["libcamera", "picamera2"])
 def test_without_picamera2_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, "libcamera", types.ModuleType("libcamera"))
