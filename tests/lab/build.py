@@ -18,12 +18,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 INGREDIENTS = Path(__file__).resolve().parent / "machine"
 CONSTRAINTS = ROOT / "packaging/constraints.txt"
-NOT_BAKED_IN = ("agent.py", "agent.sh")  # the guest reads them from the project's folder
+NOT_BAKED_IN = ("agent.py", "agent.sh", "prepare.sh")  # they come with the project each time
 FROM_APT = ("numpy", "PySide6-Essentials")
 ALSO_WHEELS = ("pytest", "pytest-timeout", "hypothesis")  # the guest runs tests
 WARM = (
     "picamera2, av, cv2, numpy, PIL.Image, simplejpeg, pydantic, fastapi, uvicorn, httptools, segno, pytest, "
-    "hypothesis, PySide6.QtWidgets, PySide6.QtOpenGLWidgets, qasync, xml.etree.ElementTree, urllib.request, asyncio"
+    "hypothesis, PySide6.QtWidgets, PySide6.QtOpenGLWidgets, qasync, xml.etree.ElementTree, urllib.request, asyncio, "
+    "blackbox_qt.commands.run, blackbox_qt.web.server, blackbox_qt.ui, blackbox_qt.commands.check"
 )
 OLD_AFTER = 3  # machines kept; the longest unused one goes
 

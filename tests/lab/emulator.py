@@ -7,6 +7,7 @@ import select
 import shutil
 import socket
 import subprocess
+import tarfile
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -40,11 +41,23 @@ class Result:
         return self.output
 
 
+def pack_project(path: Path) -> None:
+    """This checkout without what was made in it, for the guest."""
+
+    def wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if Path(entry.name).name == "__pycache__" else entry
+
+    with tarfile.open(path, "w") as tar:
+        for entry in sorted(ROOT.iterdir()):
+            if not entry.name.startswith(".") and entry.name not in ("build", "dist", "capture-test"):
+                tar.add(entry, entry.name, filter=wanted)
+
+
 class Machine:
     """Boots on entry, is gone on exit. Its root disk forgets everything unless `keep`.
 
-    `out` is a folder of this side that the guest has as /out. /project is this checkout, read-only. `disk` is a second
-    disk of `disk_mb` MB, if asked for.
+    `out` is a folder of this side that the guest has as /out. /project is a copy of this checkout as it was on entry.
+    `disk` is a second disk of `disk_mb` MB, if asked for.
     `init` is the guest's first program: /sbin/lab-init, or /lib/systemd/systemd in a machine built with that.
 
     Threads: one owner.
@@ -80,8 +93,6 @@ class Machine:
             "-append", f"console=ttyAMA0 quiet panic=-1 mitigations=off lab.init={init}",
             "-drive", root, "-device", "virtio-blk-pci,drive=root,serial=root",
             *(self.disk.options() if self.disk else ()),
-            "-fsdev", f"local,id=project,path={ROOT},security_model=none,readonly=on",
-            "-device", "virtio-9p-pci,fsdev=project,mount_tag=project",
             "-fsdev", f"local,id=out,path={self.out},security_model=none",
             "-device", "virtio-9p-pci,fsdev=out,mount_tag=out",
             "-device", "virtio-rng-pci", "-serial", f"file:{self.console}",
@@ -91,6 +102,7 @@ class Machine:
 
     def __enter__(self) -> Machine:
         try:
+            pack_project(self.out / "project.tar")
             self._boot()
         except BaseException:
             self._kill()

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -30,20 +31,31 @@ def test_picamera2_gives_paced_pictures_in_dma_bufs_and_stalls_on_demand() -> No
 
     assert {info["Id"] for info in Picamera2.global_camera_info()} == VIRTUAL
     camera = Picamera2(0)
+    camera.configure(camera.create_video_configuration({"size": (320, 240), "format": "NV12"}, buffer_count=6))
+    camera.start()
     try:
-        config = camera.create_video_configuration({"size": (320, 240), "format": "NV12"}, buffer_count=6)
-        camera.configure(config)
-        camera.start()
-        begin, numbers = time.monotonic(), []
-        for _ in range(10):
-            request = camera.capture_request()
-            buffer = next(iter(request.request.buffers.values()))
-            numbers.append(buffer.metadata.sequence)
-            assert os.readlink(f"/proc/self/fd/{buffer.planes[0].fd}").startswith("/dmabuf")
-            request.release()
-        took = time.monotonic() - begin
-        assert numbers == list(range(numbers[0], numbers[0] + 10)), numbers
-        assert took > 0.25, "ten pictures at once: the pacer does not work"
-        camera.stop()
+        numbers, stamps = zip(*(look(camera) for _ in range(10)), strict=True)
+        assert list(numbers) == sorted(set(numbers)), numbers
+        assert stamps[-1] - stamps[0] > 0.25e9, "ten pictures at once: the pacer does not work"
+        camera_id = camera.camera.id
+        stall, counted = Path(f"/run/lab/stall-{camera_id}"), Path(f"/run/lab/frames-{camera_id}")
+        stall.touch()
+        time.sleep(1)
+        before = counted.stat().st_size
+        time.sleep(1)
+        assert counted.stat().st_size == before > 0
+        stall.unlink()
+        assert look(camera)[0] > numbers[-1]
     finally:
+        camera.stop()
         camera.close()
+
+
+def look(camera: Any) -> tuple[int, int]:
+    """Number and sensor time (ns) of the next picture, which lies in a dma-buf."""
+    request = camera.capture_request()
+    buffer = next(iter(request.request.buffers.values()))
+    assert os.readlink(f"/proc/self/fd/{buffer.planes[0].fd}").startswith("/dmabuf")
+    found = buffer.metadata.sequence, request.get_metadata()["SensorTimestamp"]
+    request.release()
+    return found

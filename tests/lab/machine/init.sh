@@ -9,7 +9,8 @@ mount -t tmpfs -o mode=1777 shm /dev/shm
 ip link set lo up
 hostname lab
 /usr/lib/systemd/systemd-udevd --daemon
-/sbin/lab-prepare
+/sbin/lab-project
+/project/tests/lab/machine/prepare.sh
 # The agent's children are this shell's when it dies; there is nothing else to reap.
 /project/tests/lab/machine/agent.sh
 echo "lab: the agent ended"

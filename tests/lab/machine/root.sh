@@ -76,7 +76,7 @@ settle
 wheels
 install -D -m644 "$here/virtual.yaml" "$folder/usr/share/libcamera/pipeline/virtual/virtual.yaml"
 install -m755 "$here/init.sh" "$folder/sbin/lab-init"
-install -m755 "$here/prepare.sh" "$folder/sbin/lab-prepare"
+install -m755 "$here/project.sh" "$folder/sbin/lab-project"
 install -D -m644 "$here/lab-agent.service" "$folder/etc/systemd/system/lab-agent.service"
 install -d "$folder/etc/systemd/system/multi-user.target.wants" "$folder/project" "$folder/out"
 ln -sf ../lab-agent.service "$folder/etc/systemd/system/multi-user.target.wants/lab-agent.service"
