@@ -16,7 +16,7 @@ from blackbox_qt.app.reporter import Reporter
 from blackbox_qt.app.status import DiskStatus, Status, overall
 from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import NS, Clock, SystemClock
-from blackbox_qt.core.worker import Worker
+from blackbox_qt.core.worker import Worker, in_words
 from blackbox_qt.sources import Source, SourceError
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.segment import Store
@@ -53,6 +53,7 @@ class App:
         self.data = config.storage.data.expanduser()
         self.stopped_well = True
         self.restarting = ""  # why a fresh process must take this one's place, once that is decided
+        self.before_end: list[Callable[[], None]] = []  # called first at every polite end, power off among them
         self._disk = disk or Disk()
         self._store = Store(self._disk, self.data)
         self._began_ns = self.clock.boot_ns()
@@ -80,6 +81,7 @@ class App:
             return max(0.05, (until - self.clock.boot_ns()) / NS)
 
         self._reporter.ask_to_stop()
+        self._tell_of_the_end()
         for camera in self.cameras.values():
             camera.ask_to_stop()
         # Each in a thread of its own: a camera that hangs must not cost another one the end of its file.
@@ -87,6 +89,14 @@ class App:
         done = [stop.wait(left_s()) for stop in stops]
         self.stopped_well = all(done)
         self._reporter.join(left_s())
+
+    def _tell_of_the_end(self) -> None:
+        """While everything still records: what is under way is finished here, quickly; the deadline runs."""
+        for finish in self.before_end:
+            try:
+                finish()
+            except Exception as error:  # a listener's door: the end goes on, the files must be finished
+                log.error("something could not be finished before the end: %s", in_words(error))
 
     def wait_first_durable(self, timeout: float, give_up: Callable[[], bool] = lambda: False) -> bool:
         """Wait until every camera's first fragment is on the disk, or has failed, or `timeout` seconds, or `give_up()`.
@@ -98,6 +108,11 @@ class App:
             while not camera.settled.wait(0.05) and self.clock.boot_ns() < until and not give_up():
                 pass
         return all(camera.recorder.first_durable.is_set() for camera in self.cameras.values())
+
+    @property
+    def held_back(self) -> str:
+        """Why the fresh process that a camera needs must wait; empty when none is needed, or none stands in its way."""
+        return self._held_back
 
     def refused(self) -> SourceError | None:
         """Why a camera can never work as it is configured; None when none says so."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blackbox_qt.app.camera import Camera
+from blackbox_qt.app.status import CameraStatus
 from blackbox_qt.core.clock import NS
 
-CARE_S = 30.0
-"""A caretaker may open or close a camera for so long: a first import from a cold card takes half of that."""
+CARE_S = 35.0
+"""A caretaker may open or close a camera for so long: after 30 s it says that it hangs, and the App may start anew."""
 FRAMES_S = 10.0
 """No frame for so long, and no caretaker's word about it."""
 ENCODER_S = 10.0
@@ -30,6 +31,7 @@ class Signs:
     """
 
     cared_ns: int  # when the caretaker last looked after its parts
+    spared: bool  # it hangs, but the others record: the App has decided against a fresh process
     fault: bool  # the source's; the caretaker is trying again
     frames: int  # come from the camera
     encoded: int
@@ -40,12 +42,15 @@ class Signs:
     steps: int  # of the writer
 
 
-def signs(camera: Camera) -> Signs:
-    """Threads: any."""
-    status = camera.status()
+def signs(camera: Camera, status: CameraStatus, held_back: bool) -> Signs:
+    """held_back: the App's decision, see `App.held_back`.
+
+    Threads: any.
+    """
     recording = status.recording
     return Signs(
         cared_ns=camera.cared_ns,
+        spared=held_back and bool(camera.care.helpless()),
         fault=status.state == "fault",
         frames=status.frames,
         encoded=status.encoder.frames,
@@ -75,7 +80,7 @@ class Pulse:
         before, self._looked_ns = self._looked_ns, now
         slept = before is None or now - before > _ASLEEP_S * NS
         beside_s = (now - seen.cared_ns) / NS
-        if slept:
+        if slept or (seen.spared and seen.fault):
             beside_s = 0.0
         steps_s = self._steps.since(seen.steps, now, slept or not seen.waiting)
         frames_s = self._frames.since(seen.frames, now, slept or seen.fault or beside_s > _BESIDE_S)

@@ -13,7 +13,7 @@ from blackbox_qt.app.app import App
 from blackbox_qt.app.camera import Camera
 from blackbox_qt.app.pulse import Pulse, Stillness, signs
 from blackbox_qt.app.reporter import line
-from blackbox_qt.app.status import Status
+from blackbox_qt.app.status import CameraStatus, Status
 from blackbox_qt.app.words import strip
 from blackbox_qt.core.worker import Worker
 
@@ -129,10 +129,10 @@ class Service:
 
     def look(self) -> None:
         """One look at everything, one datagram."""
-        self._notice(self._what_hangs())
         status = self._app.status()
+        self._notice(self._what_hangs(status))
         lines = [self._state(status)] if self._is_news(status) else []
-        if not self.ready and all(_settled(camera) for camera in self._app.cameras.values()):
+        if not self.ready and all(_settled(self._app.cameras[seen.name], seen) for seen in status.cameras):
             self.ready = self._notifier.send("READY=1")
         if not self.hangs:
             if not self.ready:
@@ -149,12 +149,16 @@ class Service:
         while not self._worker.stop_requested.wait(every_s):
             self.look()
 
-    def _what_hangs(self) -> str:
+    def _what_hangs(self, status: Status) -> str:
         now = self._app.clock.boot_ns()
         still_s = self._main_still.since(self._main.answers, now)
         if still_s > (MAIN_S if self._main.answers else MAIN_BEGINS_S):
             return f"the main thread has not answered for {still_s:.0f} s"
-        found = [self._pulses[name].look(signs(camera), now) for name, camera in self._app.cameras.items()]
+        held_back = bool(self._app.held_back)
+        found = [
+            self._pulses[seen.name].look(signs(self._app.cameras[seen.name], seen, held_back), now)
+            for seen in status.cameras
+        ]
         return next((words for words in found if words), "")
 
     def _notice(self, hangs: str) -> None:
@@ -177,6 +181,6 @@ class Service:
         return f"STATUS={self.hangs or words}".replace("\n", " ")
 
 
-def _settled(camera: Camera) -> bool:
+def _settled(camera: Camera, seen: CameraStatus) -> bool:
     """It records, or it is known why not: systemd need not wait for it any longer."""
-    return camera.settled.is_set() or bool(camera.care.words) or camera.status().recording.state == "fault"
+    return camera.settled.is_set() or seen.state == "fault" or seen.recording.state == "fault"

@@ -78,7 +78,7 @@ async def _turn_on(manager: NetworkManager, config: HotspotConfig, identity: Ide
 async def _turn_off(manager: NetworkManager, config: HotspotConfig, identity: Identity) -> Hotspot:
     path = await manager.profile(identity.uuid)
     if path is not None and config.autoconnect:
-        interface = config.interface or (await _device(manager, config)).interface
+        interface = await manager.interface_of(path)  # as it was: the device itself may be gone
         await manager.update(path, profile.settings(identity, config, interface, autoconnect=False))
     active = await manager.active(identity.uuid)
     if active is not None:

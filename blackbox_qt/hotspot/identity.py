@@ -14,7 +14,9 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 FILE = "hotspot.json"
-_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # nothing that looks like another sign; somebody types it on a phone, in a car
+_LETTERS = (
+    "23456789abcdefghjkmnpqrstvwxyz"  # nothing that looks like another sign; somebody types it on a phone, in a car
+)
 
 
 class IdentityError(Exception):
@@ -89,7 +91,10 @@ def _read(place: Path) -> tuple[Identity | None, bool]:
 def _write(place: Path, identity: Identity) -> Identity:
     """Whole or not at all, and never readable by others, not even for a moment."""
     draft = place.with_name(f".{FILE}.{secrets.token_hex(4)}")
+    owner = place.parent.stat()
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+        if os.geteuid() == 0:  # with sudo: the folder's owner, the recorder, is to read it too
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         json.dump(asdict(identity), file)
         file.flush()
         os.fsync(file.fileno())

@@ -77,6 +77,11 @@ class NetworkManager:
                 return str(path)
         return None
 
+    async def interface_of(self, profile: str) -> str:
+        """The device a profile is for."""
+        settings = await self._call(profile, ".Settings.Connection", "GetSettings")
+        return str(settings["connection"].get("interface-name", ""))
+
     async def add(self, settings: Settings) -> str:
         """Keep a profile; its path."""
         return str(await self._call(f"{_ROOT}/Settings", ".Settings", "AddConnection", "a{sa{sv}}", variants(settings)))

@@ -107,25 +107,31 @@ def _find(open_chip: type[gpiod.Chip], name: str, dev: Path) -> tuple[gpiod.Chip
     paths = [dev / chip_name] if colon else sorted(dev.glob("gpiochip*"))
     if not paths:
         raise LineError(f"{name}: this machine has no GPIO lines (no {dev}/gpiochip*)")
+    closed: OSError | None = None
     for path in paths:
-        with _in_words(name, path):
+        try:
             chip = open_chip(str(path))
+        except OSError as error:  # the line may be on another one
+            closed = OSError(error.errno, error.strerror, str(path))
+            continue
         try:
             return chip, chip.line_offset_from_id(number)
         except (OSError, ValueError):
             chip.close()
+    if closed is not None:
+        raise LineError(f"{name}: {_why(closed, Path(closed.filename))}") from closed
     raise LineError(f"{name}: no GPIO line is called so; `gpioinfo` lists them")
 
 
 @contextmanager
-def _in_words(name: str, path: Path | None = None) -> Iterator[None]:
+def _in_words(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LineError(f"{name}: {_why(error, path)}") from error
+        raise LineError(f"{name}: {_why(error)}") from error
 
 
-def _why(error: OSError, path: Path | None) -> str:
+def _why(error: OSError, path: Path | None = None) -> str:
     if error.errno == errno.EBUSY:
         return "another program uses this line; `gpioinfo` says which"
     if error.errno in (errno.EACCES, errno.EPERM) and path is not None:

@@ -6,7 +6,7 @@ import logging
 import select
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import closing
 
 from blackbox_qt.core.clock import Clock
 from blackbox_qt.core.worker import Worker
@@ -16,21 +16,31 @@ from blackbox_qt.power.lines import Line, LineError, Wish, open_line
 log = logging.getLogger(__name__)
 
 OpenLine = Callable[[Wish], Line]
+_AGAIN_S = 10.0
 
 
 class Panel:
     """Watches the ignition's line in `gpio`, from entering to leaving, and calls `off(why)` once when it is off.
 
-    A line that cannot be opened or read is one sentence in the log: recording does not need it. Whoever enters does
-    not wait for the line. After `off` it is watched on: `ignition.on` tells whether it has come back.
+    A line that cannot be opened or read is one sentence in the log, and tried again: recording does not need it, and
+    early in the boot it may not be there yet. Whoever enters does not wait for the line. After `off` it is watched on:
+    `ignition.on` tells whether it has come back.
 
     Threads: enter and leave by one owner; `off` is called in `gpio`.
     """
 
     def __init__(
-        self, wish: Wish, ignition: Ignition, off: Callable[[str], None], clock: Clock, make: OpenLine = open_line
+        self,
+        wish: Wish,
+        ignition: Ignition,
+        off: Callable[[str], None],
+        clock: Clock,
+        make: OpenLine = open_line,
+        again_s: float = _AGAIN_S,
     ) -> None:
         self.ignition = ignition
+        self._again_s = again_s
+        self._told = False
         self._wish, self._off, self._clock, self._make = wish, off, clock, make
         self._over, self._end = socket.socketpair()
         self._worker = Worker("gpio", self._run)
@@ -46,22 +56,28 @@ class Panel:
         self._end.close()
 
     def _run(self) -> None:
-        try:
-            with ExitStack() as stack:
-                line = stack.enter_context(closing(self._make(self._wish)))
-                self._watch(line)
-        except LineError as error:
-            log.error("the ignition is not watched, so the box will not switch off with it: %s", error)
+        said = ""
+        over = False
+        while not over:
+            try:
+                with closing(self._make(self._wish)) as line:
+                    self._watch(line)
+                return
+            except LineError as error:
+                if str(error) != said:
+                    said = str(error)
+                    log.error("the ignition is not watched, so the box will not switch off with it: %s", said)
+            over = bool(select.select([self._over], [], [], self._again_s)[0])
 
     def _watch(self, line: Line) -> None:
+        """Until the end. Raises LineError."""
         self.ignition.see(line.active(), self._clock.boot_ns())
         log.info("the ignition (%s) is %s", self._wish.name, "on" if self.ignition.on else "off")
-        told = False
         while True:
-            left_s = None if told else self.ignition.left_s(self._clock.boot_ns())
+            left_s = None if self._told else self.ignition.left_s(self._clock.boot_ns())
             if left_s == 0:
+                self._told = True
                 self._off(self.ignition.words)
-                told = True
                 continue
             ready = select.select([line.fileno(), self._over.fileno()], [], [], left_s)[0]
             if self._over.fileno() in ready:

@@ -123,8 +123,8 @@ def test_the_watchdog_is_only_meant_for_the_process_it_names(environ: dict[str, 
 
 # ---- one camera's pulse, without a camera
 
-WELL = Signs(cared_ns=0, fault=False, frames=0, encoded=0, encoder_down=False, excused=False, durable=0, waiting=True,
-             steps=0)  # fmt: skip
+WELL = Signs(cared_ns=0, spared=False, fault=False, frames=0, encoded=0, encoder_down=False, excused=False, durable=0,
+             waiting=True, steps=0)  # fmt: skip
 MEMORY_S = 10.0
 WRITER_S = pulse.WRITER_S + MEMORY_S
 
@@ -171,6 +171,7 @@ def test_whatever_stands_still_is_noticed(still: str, after_s: float | None) -> 
         ("encoded durable", {"encoder_down": True, "excused": True}),  # it died, the caretaker replaces it
         ("durable", {"excused": True}),  # the user's pause; a disk that reports an error
         ("steps", {"waiting": False}),  # nothing to write
+        ("cared_ns frames encoded durable", {"fault": True, "spared": True}),  # the App lets the others record
     ],
 )
 def test_what_is_known_and_worked_at_is_no_reason_to_start_again(still: str, excuse: dict[str, bool]) -> None:
@@ -335,13 +336,40 @@ def test_a_caretaker_in_a_driver_that_hangs_ends_the_feeding(
     monkeypatch.setattr(box.sources["front"], "open", lambda: go_on.wait(20))
     with box.app:
         heard: list[str] = []
-        for second in range(40):
+        for second in range(45):
             box.clock.advance(0.89)
             heard = box.look()
             if second < pulse.CARE_S - 5:
                 assert "WATCHDOG=1" in heard
         assert "WATCHDOG=1" not in heard and not any(line.startswith("EXTEND") for line in heard)
         assert "opening or closing the camera hangs" in box.service.hangs
+        box.app.cameras["front"].ask_to_stop()
+        go_on.set()
+    box.service._notifier.close()
+    systemd.socket.close()
+
+
+def test_a_camera_that_hangs_beside_one_that_records_is_the_apps_to_decide(
+    tmp_path: Path, until: Until, expected_alarms: list[str], possible_alarms: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """And its configuration says `alone`: the one that records is not stopped for the other one."""
+    expected_alarms.append("the program is not restarted: rear records")
+    possible_alarms += ["hang", "pictures again", "front: "]
+    systemd, go_on = Systemd(str(tmp_path / "notify")), threading.Event()
+    box = Watched(tmp_path / "data", until, systemd, "front", "rear")
+    box.app._restart = lambda: pytest.fail("restarted")
+    monkeypatch.setattr(box.sources["front"], "open", lambda: go_on.wait(20))
+    with box.app:
+        until(box.sources["rear"].running.is_set)
+        for _ in range(45):
+            box.clock.advance(0.89)
+            box.sources["rear"].tick()
+            now = box.clock.boot_ns()
+            until(lambda t=now: box.app.cameras["rear"].cared_ns >= t)
+            box.app.look_after()
+            assert "WATCHDOG=1" in box.look(), box.service.hangs
+        assert box.service.ready, "with one camera that has a fault"
         box.app.cameras["front"].ask_to_stop()
         go_on.set()
     box.service._notifier.close()
