@@ -160,3 +160,8 @@ def test_an_unknown_architecture_is_one_sentence() -> None:
     done = subprocess.run([DEB / "build.sh", "riscv64"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "package: there is no package for 'riscv64'; arm64 and amd64 can be built\n"
+
+
+def test_dev_offers_it() -> None:
+    said = subprocess.run([ROOT / "dev", "help"], capture_output=True, text=True, check=True).stdout
+    assert "\n  package " in said
