@@ -53,7 +53,9 @@ class CameraConfig(_Section):
     )
     rotate: Literal[0, 180] = Field(0, description="degrees; 180 for a camera that hangs upside down")
     exposure_us: int = Field(0, ge=0, le=1_000_000, description="microseconds; 0: automatic")
-    gain: float = Field(0, ge=0, le=64, description="analogue gain; 0: automatic")
+    gain: float = Field(
+        0, ge=0, le=64, description="analogue gain; 0: automatic; a USB camera's has no unit, 1 to 64 is all it can"
+    )
     white_balance: Literal["auto", "incandescent", "tungsten", "fluorescent", "indoor", "daylight", "cloudy"] = Field(
         "auto", description="kind of light"
     )
