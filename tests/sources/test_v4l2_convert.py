@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from blackbox_qt.core.frame import Image
 from blackbox_qt.core.layout import Layout
+from blackbox_qt.core.picture import wrap
 from blackbox_qt.sources.v4l2_convert import Copy, DamagedError, Jpeg, Yuyv, converter_for
 
 WIDTH, HEIGHT = 320, 240
@@ -97,6 +98,15 @@ def test_pictures_are_lent_as_the_decoder_made_them() -> None:
     images = [convert(memoryview(jpeg())) for _ in range(3)]
     assert len({image.plane(0).ctypes.data for image in images}) == 3, "each has memory of its own"
     assert images[0].layout.planes[1].stride == 2 * (images[0].layout.planes[0].stride // 2)
+
+
+@pytest.mark.parametrize("fourcc", ["YUYV", "MJPG"])
+def test_the_encoder_takes_it_as_it_lies(fourcc: str) -> None:
+    data = jpeg() if fourcc == "MJPG" else noise(HEIGHT * WIDTH * 2).tobytes()
+    image = converter_for(Layout.packed(WIDTH, HEIGHT, fourcc))(memoryview(data))
+    theirs = wrap(image)
+    assert [plane.buffer_ptr for plane in theirs.planes] == [plane.ctypes.data for plane in image.planes()]
+    assert [plane.line_size for plane in theirs.planes] == [plane.stride for plane in image.layout.planes]
 
 
 def damaged() -> dict[str, bytes]:
