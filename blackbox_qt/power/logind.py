@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blackbox_qt.core.systembus import FORBIDDEN, NO_ANSWER, NOBODY, BusError, SystemBus, on_system_bus
+from blackbox_qt.core.systembus import FORBIDDEN, NO_ANSWER, NO_BUS, NOBODY, BusError, SystemBus, on_system_bus
 
 LIMIT_S = 2.0
 _NAME, _PATH, _MANAGER = "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
@@ -48,6 +48,8 @@ def _words(error: BusError) -> str:
         return "systemd-logind does not run here, so nothing can switch the box off"
     if error.name in FORBIDDEN:
         return NOT_ALLOWED
+    if error.name == NO_BUS:
+        return str(error)
     if error.name == NO_ANSWER:
         return f"systemd-logind gave {error}"
     return f"systemd-logind refused: {error}"
