@@ -9,7 +9,8 @@ from blackbox_qt.config import CameraConfig
 from blackbox_qt.sources.picamera import PicameraSource
 from blackbox_qt.sources.picamera_keeper import Keeper
 from blackbox_qt.sources.source import Deliver, Failed
-from tests.sources.fake_picamera2 import Rig, Sensor
+from tests.sources.fake_libcamera import Sensor
+from tests.sources.fake_picamera2 import Rig
 
 KINDS = {
     "picamera": Sensor(),
