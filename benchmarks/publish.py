@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.measure import Figure
 from benchmarks.procs import BenchmarkError
 from benchmarks.setup import ROOT, Setup
+from blackbox_qt.config import MIN_BUFFERS, CameraConfig
 from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.hub import Hub
 from blackbox_qt.core.layout import Layout
@@ -119,7 +120,7 @@ def faults_per_frame(spec: str, way: Way, seconds: float) -> float:
     """
     ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _COUNTED_BYTES)
     errors: list[BaseException] = []
-    source, hub = make(spec, "front", 12), Hub("front", 12)
+    source, hub = make(CameraConfig(source=spec)), Hub("front", MIN_BUFFERS)
     box = hub.attach("encoder", depth=4)
     sink: Closing | Encoder = Closing(box) if way == "alone" else _encoder(box, errors)
     source.open()
