@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from blackbox_qt.app import pulse, service
+from blackbox_qt.app import caretaker, pulse, service
 from blackbox_qt.app.pulse import Pulse, Signs
 from blackbox_qt.app.service import MAIN_S, Notifier, Service
 from blackbox_qt.core.clock import NS
@@ -25,6 +25,12 @@ from blackbox_qt.storage.disk import Disk
 from tests.app.test_app import Box
 
 Until = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caretakers look often: here a minute is made of looks."""
+    monkeypatch.setattr(caretaker, "_LOOK_EVERY_S", 0.005)
 
 
 class Systemd:
