@@ -96,7 +96,7 @@ debian_folder() {
   cp -- "$root/packaging/tmpfiles/blackbox-qt.conf" "$debian/blackbox-qt.tmpfiles"
   mkdir -p "$work/source/docs"
   cp -- "$root/README.md" "$work/source/"
-  cp -- "$root/docs/FORMAT.md" "$work/source/docs/"
+  cp -- "$root"/docs/{FORMAT,INSTALL,PI,POWER,TROUBLESHOOTING,ZERO-COPY}.md "$work/source/docs/" # a car has no internet
   cp -- "$root/packaging/README.md" "$work/source/docs/PACKAGE.md"
   if [[ ${PACKAGE_VERSION-} ]]; then sed -i "1s/(.*)/($PACKAGE_VERSION)/" "$debian/changelog"; fi
 }
