@@ -87,6 +87,7 @@ class Machine:
         root = f"file={image.folder / 'root.img'},format=raw,if=none,id=root,cache=unsafe"
         root += "" if keep else ",snapshot=on"
         return [
+            "setpriv", "--pdeathsig", "KILL",  # it goes with us, however we go
             "qemu-system-aarch64", "-machine", "virt,gic-version=3", "-cpu", "cortex-a76", "-accel", "tcg,thread=multi",
             "-smp", "2", "-m", memory, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-kernel", str(image.folder / "kernel"), "-initrd", str(image.folder / "initrd.gz"),
@@ -143,13 +144,12 @@ class Machine:
 
     def _boot(self) -> None:
         errors = self._folder / "qemu"
+        if shutil.which("qemu-system-aarch64") is None:
+            raise LabError("lab: there is no qemu-system-aarch64; ./dev lab installs it")
         with open(errors, "wb") as file:
-            try:
-                self._process = subprocess.Popen(
-                    self._command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-                )
-            except FileNotFoundError:
-                raise LabError("lab: there is no qemu-system-aarch64; ./dev lab installs it") from None
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            )
         end = time.monotonic() + BOOT_LIMIT_S
         if self._connect(end) and self._answer(end - time.monotonic()) is not None:
             return

@@ -54,7 +54,7 @@ class Program:
 
     def page(self) -> str:
         """Address of its page, once it is there."""
-        return str(self.until(lambda: re.search(r"http://127\.0\.0\.1:\d+", self.log), 90, "page")[0])
+        return str(self.until(lambda: re.search(r"http://127\.0\.0\.1:\d+", self.log), 240, "page")[0])
 
     def status(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.page()}/api/v1/status", timeout=20) as answer:

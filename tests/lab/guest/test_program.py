@@ -15,7 +15,7 @@ import simplejpeg
 
 from tests.lab.guest.program import Program, check, driver_numbers, lost, numbers, openings, records, small
 
-pytestmark = pytest.mark.keeps  # one drive for all tests of this file
+pytestmark = [pytest.mark.keeps, pytest.mark.timeout(800)]  # one drive for all tests of this file
 
 CAMERAS = {"front": "picamera:Virtual0", "rear": "picamera:Virtual1", "cabin": "v4l2:/dev/video0"}
 IDS = {"front": "Virtual0", "rear": "Virtual1"}
@@ -50,7 +50,7 @@ class Drive:
             found = [self.program.camera(name) for name in names]
             return all(c["state"] == "live" and c["recording"]["state"] == "recording" for c in found)
 
-        self.program.until(live, 90, f"{', '.join(names)} live and recorded")
+        self.program.until(live, 240, f"{', '.join(names)} live and recorded")
 
     def _disturb(self) -> None:
         """The rear camera stops for as long as it takes to be noticed, then goes on."""

@@ -45,12 +45,13 @@ def pixels(file: Path) -> np.ndarray:
     return flat.reshape(HEIGHT, line)[:, : WIDTH * 4].reshape(HEIGHT, WIDTH, 4)[..., 2::-1]
 
 
+@pytest.mark.timeout(600)
 def test_the_window_shows_both_cameras(screen: tuple[str, Path], tmp_path: Path) -> None:
     display, file = screen
     cameras = ["--source", "front=picamera:Virtual0", "--source", "rear=picamera:Virtual1", *small("front", "rear")]
     program = Program(tmp_path, *cameras, env={"DISPLAY": display})
     try:
-        program.until(lambda: shown(program) > 5, 120, "frames are drawn")
+        program.until(lambda: shown(program) > 5, 240, "frames are drawn")
     finally:
         keep(file, program.log)
         code = program.stop()
