@@ -58,7 +58,9 @@ peer_packages=(
   ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
-test_packages=(chromium chromium-driver curl dbus-daemon git procps python3-dbusmock shellcheck)
+test_packages=(
+  chromium chromium-driver curl dbus-daemon gir1.2-nm-1.0 git procps python3-dbusmock python3-gi shellcheck
+)
 lab_packages=(qemu-system-arm mmdebstrap debian-archive-keyring kmod cpio e2fsprogs xz-utils)
 package_tools=(debhelper dpkg-dev '?lintian')
 
