@@ -241,7 +241,9 @@ class Caretaker:
             self._look()
             if self._worker.stop_requested.is_set():
                 return
-        self._asked, self._trial = None, change
+        if self._asked is change:  # else it was called off, and the next one waits already
+            self._asked = None
+        self._trial = change
         if change.called_off:
             self._answer(None)
             return

@@ -95,7 +95,7 @@ def worth_a_restart(policy: Policy, cameras: Sequence[tuple[CameraStatus, str]],
     """(why the whole process should start anew, what holds it back); "" for none.
 
     `cameras` come with why only that can help each of them, or "". A user's pause is never cut short: the next process
-    would not know of it and record.
+    would not know of it and record. Nor is a recording in trouble: what waits in memory for the card would be lost.
 
     Threads: any.
     """
@@ -110,6 +110,8 @@ def worth_a_restart(policy: Policy, cameras: Sequence[tuple[CameraStatus, str]],
     for camera, why in cameras:
         if camera.recording.state == "paused":
             return reason, f"{camera.name} is paused"
+        if camera.recording.state == "fault":
+            return reason, f"the recording of {camera.name} is in trouble"
         if policy == "alone" and not why and camera.recording.state == "recording":
             return reason, f"{camera.name} records"
     return reason, ""

@@ -30,7 +30,7 @@ IDLE, RECORDS, PAUSED = "idle", "recording", "paused"
     [
         ("alone", IDLE, "wedged", IDLE, "", 31, ""),
         ("alone", IDLE, "wedged", IDLE, "wedged too", 31, ""),
-        ("alone", IDLE, "wedged", "fault", "", 31, ""),
+        ("always", IDLE, "wedged", "fault", "", 31, "the recording of rear is in trouble"),
         ("alone", IDLE, "wedged", RECORDS, "", 31, "rear records"),
         ("alone", RECORDS, "wedged", IDLE, "", 31, ""),  # its own last seconds count for nothing
         ("alone", IDLE, "wedged", PAUSED, "", 31, "rear is paused"),
@@ -110,28 +110,34 @@ def test_nobody_to_start_it_again_means_words_only(
 
 PROGRAM = """
 import sys
+import threading
 import blackbox_qt.app.camera as camera
 import blackbox_qt.app.healing as healing
 from blackbox_qt.__main__ import main
 from blackbox_qt.sources import SourceError
 from blackbox_qt.sources.pattern import PatternSource
 
+HANGS = False
+
 class Wedges(PatternSource):
     def open(self):
         super().open()
+        if self.camera == "rear" and HANGS:
+            threading.Event().wait()
         if self.camera == "rear":
             raise SourceError("the camera stack is wedged", process=True)
 
 camera.make = lambda config, small: Wedges(config.name, config.buffers, 64, 64, 30)
 healing.YOUNG_S = 1.0
+healing.HANGS_AFTER_S["opening"] = 1.0
 sys.exit(main(sys.argv[1:]))
 """
 
 
-def run(data: Path, *args: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run(data: Path, *args: str, env: dict[str, str], program: str = PROGRAM) -> subprocess.CompletedProcess[str]:
     settings = ["--set", "web.enabled=false", "--set", f"storage.state={data.parent / 'state'}", *args]
     cameras = ["--source", "front=pattern", "--source", "rear=pattern"]
-    command = [sys.executable, "-c", PROGRAM, "run", "--headless", "--data", str(data), *cameras, *settings]
+    command = [sys.executable, "-c", program, "run", "--headless", "--data", str(data), *cameras, *settings]
     whole = {k: v for k, v in os.environ.items() if k != "NOTIFY_SOCKET"} | env
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=whole)
 
@@ -141,6 +147,16 @@ def test_the_program_ends_politely_with_a_code_of_its_own(tmp_path: Path) -> Non
     done = run(tmp_path / "data", *always, env={"NOTIFY_SOCKET": f"{tmp_path}/notify"})
     assert done.returncode == Exit.RESTART, done.stderr
     assert "rear: the camera stack is wedged; restarting the program" in done.stderr
+    result = check_paths([tmp_path / "data" / "demo"])
+    assert result.ok and result.frames > 0 and all(r.state == "finished" for r in result.segments)
+
+
+def test_a_driver_that_never_returns_does_not_keep_it(tmp_path: Path) -> None:
+    always = ("--set", "recovery.restart_process=always")
+    program = PROGRAM.replace("HANGS = False", "HANGS = True")
+    done = run(tmp_path / "data", *always, env={"NOTIFY_SOCKET": f"{tmp_path}/notify"}, program=program)
+    assert done.returncode == Exit.RESTART, done.stderr
+    assert "the driver hangs while opening the camera" in done.stderr and "care-rear did not end" in done.stderr
     result = check_paths([tmp_path / "data" / "demo"])
     assert result.ok and result.frames > 0 and all(r.state == "finished" for r in result.segments)
 
