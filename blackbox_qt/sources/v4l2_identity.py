@@ -111,17 +111,17 @@ class Known:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cameras: dict[tuple[str, str], Camera] = {}
+        self._cameras: dict[str, tuple[str, Camera]] = {}  # name in the configuration -> (its source, what it was)
         self._said: set[tuple[str, str]] = set()
 
     def find(self, who: str, which: str, kernel: Kernel, root: Path) -> Camera:
         """The camera that `which` means for the camera called `who` in the configuration. Raises SourceError."""
         present = cameras(kernel, root)
         with self._lock:
-            before = self._cameras.get((who, which))
-            taken = [camera for (other, _), camera in self._cameras.items() if other != who]
-            found = _choose(which, present, before, taken, root)
-            self._cameras[who, which] = found
+            asked, before = self._cameras.get(who, ("", None))
+            taken = [camera for other, (_, camera) in self._cameras.items() if other != who]
+            found = _choose(which, present, before if asked == which else None, taken, root)
+            self._cameras[who] = which, found
         return found
 
     def first_time(self, who: str, words: str) -> bool:

@@ -141,6 +141,18 @@ def test_twins_with_one_serial_number_are_told_apart_by_their_connectors(kernel:
     assert node(known, kernel, "/dev/video0", "front") == "/dev/video2"
 
 
+def test_cameras_that_were_exchanged_are_found_again_too(kernel: FakeKernel) -> None:
+    known, one, two = Known(), front(), rear()
+    kernel.plug(one, 0, 1)
+    kernel.plug(two, 2, 3)
+    for who, which in (("front", "/dev/video0"), ("rear", "/dev/video2"), ("front", "2"), ("rear", "0")):
+        assert node(known, kernel, which, who)[-1] == which[-1]
+    kernel.unplug(two)
+    assert "Arducam" in refusal(known, kernel, "2", "front")
+    kernel.plug(two, 4, 5)
+    assert node(known, kernel, "2", "front") == "/dev/video4"
+
+
 def test_a_name_that_fits_two_cameras_is_refused_with_their_connectors(kernel: FakeKernel) -> None:
     left, right = twins()
     kernel.plug(left, 0, 1)
