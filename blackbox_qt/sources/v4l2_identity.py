@@ -118,9 +118,11 @@ class Known:
         """The camera that `which` means for the camera called `who` in the configuration. Raises SourceError."""
         present = cameras(kernel, root)
         with self._lock:
-            asked, before = self._cameras.get(who, ("", None))
+            if self._cameras.get(who, (which,))[0] != which:
+                del self._cameras[who]  # it has another source now; that one is free for others
+            before = self._cameras[who][1] if who in self._cameras else None
             taken = [camera for other, (_, camera) in self._cameras.items() if other != who]
-            found = _choose(which, present, before if asked == which else None, taken, root)
+            found = _choose(which, present, before, taken, root)
             self._cameras[who] = which, found
         return found
 
