@@ -28,7 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
-    return int(args.command(args))
+    try:
+        return int(args.command(args))
+    except KeyboardInterrupt:  # run has its own way to end
+        return Exit.INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

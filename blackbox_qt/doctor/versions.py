@@ -30,6 +30,7 @@ _PRESENT = "present"
 _ASIDE = {"dbus-fast": "the box's own Wi-Fi and switching it off", "gpiod": "the ignition's line"}
 """What is missing without them; recording is not."""
 _AFTER_BOOKWORM = "2.39"  # C library that PySide6's wheels for arm64 need from 6.8.1 on
+_LIBCAMERA = (0, 5)  # Picamera2 0.3.38 does not work with Debian 13's own 0.4.0
 _INSTALL = "In a checkout: ./dev setup headless window; the package: sudo apt install --reinstall blackbox-qt"
 
 
@@ -127,9 +128,13 @@ def camera_stack(case: Case) -> Finding:
     machine = case.machine
     picamera2 = _installed(machine, "picamera2")
     binding = machine.importable("libcamera")
-    data = {"picamera2": picamera2, "libcamera": _libcamera(machine), "libcamera_python": binding}
-    text = f"Picamera2 {picamera2 or '-'}, libcamera {data['libcamera'] or ('present' if binding else '-')}"
+    libcamera = _libcamera(machine)
+    data = {"picamera2": picamera2, "libcamera": libcamera, "libcamera_python": binding}
+    text = f"Picamera2 {picamera2 or '-'}, libcamera {libcamera or ('present' if binding else '-')}"
     if picamera2 and binding:
+        if libcamera and number(libcamera) < _LIBCAMERA:
+            words = "Picamera2 does not work with it: take python3-libcamera from Raspberry Pi's archive or backports."
+            return (broken if case.wants("picamera") else look)(text, words, **data)
         return ok(text, **data)
     if not machine.is_pi and not case.wants("picamera"):
         return ok(f"{text}; only the Pi's own cameras need them", **data)

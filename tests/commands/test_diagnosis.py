@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,15 @@ def test_the_doctors_exit_code_is_the_worst_line(monkeypatch: pytest.MonkeyPatch
     found(monkeypatch, ok("well"), broken("dead", "Mend."), look("odd", "Look."))
     assert main(["doctor", *SOURCE]) == Exit.FAILED
     assert capsys.readouterr().out.endswith("1 of 3 things are broken, and 1 more to look at: start with the first.\n")
+
+
+def test_ctrl_c_ends_the_doctor_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> Iterator[Line]:
+        yield Line("model", ok("well"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "examine", interrupted)
+    assert main(["doctor", *SOURCE]) == Exit.INTERRUPTED
 
 
 def test_the_doctor_for_scripts_and_for_the_table(monkeypatch: pytest.MonkeyPatch, capsys: Capsys) -> None:

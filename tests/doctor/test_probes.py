@@ -214,6 +214,11 @@ def test_a_venv_that_does_not_see_the_camera_stack(pi: Tree, tmp_path: Path) -> 
     assert versions.camera_stack(case).state == "broken" and versions.camera_stack(pi.case()).state == "look here"
 
 
+def test_a_libcamera_that_is_too_old_for_picamera2(pi: Tree) -> None:
+    pi.programs["dpkg-query"] = Done(0, "0.4.0-7\n")
+    assert versions.camera_stack(pi.case(source="picamera:0")).state == "broken"
+
+
 # ---- cameras
 
 
