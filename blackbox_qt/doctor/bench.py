@@ -73,7 +73,7 @@ def measure(config: Config, seconds: float, machine: Machine, say: Callable[[str
     """Both parts. Raises BenchError, SourceError, StorageError."""
     pause = threading.Event().wait
     with ExitStack() as stack:
-        quiet = _alone(config, stack.enter_context(folder_beside(config.storage.data.expanduser())))
+        quiet = _alone(config, stack.enter_context(folder_beside(config.storage.data.expanduser().absolute())))
         disk = TimingDisk(machine.clock)
         app = App(quiet, machine.clock, disk)
         for camera in app.cameras.values():

@@ -28,7 +28,7 @@ class Case:
     @property
     def data(self) -> Path:
         """Folder for recordings; need not exist yet."""
-        return self.config.storage.data.expanduser()
+        return self.config.storage.data.expanduser().absolute()
 
     def wants(self, kind: str) -> bool:
         """Whether a configured camera has a source of this kind, e.g. picamera."""

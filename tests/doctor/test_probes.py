@@ -332,6 +332,14 @@ def test_recordings_on_the_systems_card(pi: Tree) -> None:
     assert found.state == "look here" and "does not exist yet; it would be on /dev/mmcblk0p3" in found.found
 
 
+def test_a_relative_data_folder_is_here(pi: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/usr")
+    case = pi.case()
+    storage = case.config.storage.model_copy(update={"data": Path("recordings")})
+    case = replace(case, config=case.config.model_copy(update={"storage": storage}))
+    assert card.place(case).data["folder"] == "/usr/recordings"
+
+
 def test_a_container_is_not_a_read_only_root(tmp_path: Path) -> None:
     tree = pc(tmp_path)
     tree.mount("/", "overlay", "overlay", "0:42")
