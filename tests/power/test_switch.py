@@ -206,8 +206,12 @@ def drive(tmp_path: Path, line: HandLine, until: Until, monkeypatch: pytest.Monk
 
 
 def test_a_drive_ends_with_every_file_finished_and_the_box_off(
-    drive: Drive, expected_alarms: list[str], record_property: Callable[[str, object], None]
+    drive: Drive,
+    expected_alarms: list[str],
+    possible_alarms: list[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
+    possible_alarms += ["frames lost so far", "not on the disk yet"]  # on a busy machine
     expected_alarms += ["switching off: the ignition has been off for 0.5 s", "power off"]
     assert drive.home() == Exit.OK
     record_property("power_off_s", round(drive.took_s, 2))
@@ -261,7 +265,8 @@ def test_an_end_that_takes_too_long_switches_off_before_it_leaves(
     assert steps[:2] == ["off", "left"]
 
 
-def test_a_knock_is_answered_by_whoever_waits_and_ends_nothing(until: Until) -> None:
+def test_a_knock_is_answered_by_whoever_waits_and_ends_nothing(until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run.os, "_exit", lambda _: None)
     with run.Ending(0.5) as ending:
         knocks = Worker(
             "knocks", lambda: [ending.knock() or until(lambda n=n: ending.answers > n) for n in range(3)] and None
