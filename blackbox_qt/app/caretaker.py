@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from blackbox_qt.app.change import Change
 from blackbox_qt.app.flow import Calls, Flow
-from blackbox_qt.app.healing import FIRST_PICTURE_S, STALLED_AFTER_S, Healing, Outages, Stalled
+from blackbox_qt.app.healing import FIRST_PICTURE_S, STALLED_AFTER_S, Healing, Outages, StallError
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.frame import Frame
 from blackbox_qt.core.worker import Worker
@@ -181,10 +181,10 @@ class Caretaker:
             log.info("%s: pictures after the change, %.1f s without", self.camera, without_s)
 
     def _start_again(self, source: Source) -> None:
-        """The first stage. Raises Stalled, which is the second, if it was tried already."""
+        """The first stage. Raises StallError, which is the second, if it was tried already."""
         words = f"{source.device} gives no pictures{' any more' if self.flow.meter.frames else ''}"
         if not self.healing.may_restart():
-            raise Stalled(f"{words}; check its cable")
+            raise StallError(f"{words}; check its cable")
         self._trouble(f"{words}; starting the stream again")
         with self._calls.doing("stopping"):
             source.stop()

@@ -24,7 +24,7 @@ YOUNG_S = 30.0
 HELPLESS = "only a restart of the program can help"
 
 
-class Stalled(SourceError):
+class StallError(SourceError):
     """It gives no pictures, also after its stream was started again."""
 
 
@@ -80,7 +80,7 @@ class Healing:
         self._vain += vain
         if error.process or self.unclean or self._vain >= VAIN_OPENINGS:
             self.hopeless = str(error)
-        doing = HELPLESS if self.hopeless else "opening the camera again" if isinstance(error, Stalled) else ""
+        doing = HELPLESS if self.hopeless else "opening the camera again" if isinstance(error, StallError) else ""
         return f"{error}; {doing}" if doing else str(error)
 
     def not_closed(self, error: SourceError) -> None:
