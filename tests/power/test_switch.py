@@ -267,10 +267,15 @@ def test_an_end_that_takes_too_long_switches_off_before_it_leaves(
 
 def test_a_knock_is_answered_by_whoever_waits_and_ends_nothing(until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run.os, "_exit", lambda _: None)
-    with run.Ending(0.5) as ending:
-        knocks = Worker(
-            "knocks", lambda: [ending.knock() or until(lambda n=n: ending.answers > n) for n in range(3)] and None
-        )
+    with run.Ending(None) as ending:
+
+        def knock() -> None:
+            for count in range(3):
+                ending.knock()
+                until(lambda n=count: ending.answers > n)
+            ending.stopping()
+
+        knocks = Worker("knocks", knock)
         knocks.start()
         assert ending.wait() == Exit.OK
         knocks.join()
