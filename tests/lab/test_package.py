@@ -92,7 +92,7 @@ class Box(emulator.Machine):
         return self.sh(f"systemctl show -P {what} {unit}")
 
     def journal(self, *, boot: str = "0") -> str:
-        return self.sh(f"journalctl --no-pager -o short-monotonic -b {boot} -u {UNIT} -u blackbox-kiosk | tail -n 60")
+        return self.sh(f"journalctl --no-pager -o short-monotonic -b {boot} -u {UNIT} -u blackbox-kiosk | tail -n 400")
 
     def frames(self) -> int:
         """Bytes in the newest recording: they grow while it records."""
@@ -159,7 +159,7 @@ def install(box: Box, figures: dict[str, object]) -> None:
     assert box.show("UnitFileState") == "enabled" and box.show("UnitFileState", "blackbox-kiosk") == "enabled"
     box.until(f"systemctl is-active {UNIT}", "active", 200)
     assert box.show("ActiveState", "blackbox-kiosk") == "inactive", "it would have taken the installer's terminal"
-    assert box.records()
+    assert box.records(), box.journal()
     assert box.sh("stat -c %U:%G:%a /srv/blackbox") == "blackbox:blackbox:750"
 
 
@@ -175,7 +175,7 @@ def test_it_records_from_power_on_before_network_and_screen(box: Box, figures: d
     online = box.until("systemctl show -P ActiveEnterTimestampMonotonic network-online.target", "", 1)
     assert online == "0" or int(online) > ready, "the recorder has waited for the network"
     assert "network" not in box.show("After") and "kiosk" not in box.show("After")
-    assert box.records()
+    assert box.records(), box.journal()
     assert box.sh("ls /srv/blackbox/recordings"), "a V4L2 camera's footage is no demonstration"
 
 
@@ -217,7 +217,7 @@ def test_a_dead_screen_comes_back_and_so_does_the_window(box: Box) -> None:
     box.sh("systemctl kill --signal=KILL blackbox-kiosk")
     box.until("systemctl is-active blackbox-kiosk", "active", 60)
     box.until(f"systemctl is-active {UNIT}", "active", 120)
-    assert box.records()
+    assert box.records(), box.journal()
 
 
 def test_a_recorder_that_hangs_is_ended_and_records_again(box: Box, figures: dict[str, object]) -> None:
@@ -226,7 +226,7 @@ def test_a_recorder_that_hangs_is_ended_and_records_again(box: Box, figures: dic
     box.sh(f"kill -STOP {pid}")
     box.until(f"journalctl --no-pager -b -u {UNIT}", "Watchdog timeout", 90)
     box.until(f"[ $(systemctl show -P MainPID {UNIT}) != {pid} ] && systemctl is-active {UNIT}", "active", 200)
-    assert box.records()
+    assert box.records(), box.journal()
     figures["hang to recording again, s (emulated)"] = round(time.monotonic() - began)
 
 
@@ -239,7 +239,7 @@ def test_an_upgrade_keeps_the_settings(box: Box, figures: dict[str, object]) -> 
     assert box.sh("dpkg-query -W -f '${Version}' blackbox-qt") == "0.1.1"
     assert box.show("MainPID") != before
     assert box.sh("cat /etc/blackbox-qt/config.toml") == config
-    assert box.records()
+    assert box.records(), box.journal()
     lines = [line for line in box.journal().splitlines() if "Stopping" in line or "first fragment safe" in line]
     stop, safe = (float(line.split("]")[0].strip("[ ")) for line in lines[-2:])
     figures["an upgrade's interruption, s (emulated)"] = round(safe - stop, 1)
