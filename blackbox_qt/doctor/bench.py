@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from blackbox_qt.web.listen import listen
 
 SETTLE_S = 3.0
 _START_S = 20.0  # a camera stack's first import from a cold card
-_PATIENCE_S = 20.0
+_PATIENCE_S = 30.0
 _MB = 1e6
 
 
@@ -137,16 +138,19 @@ def _viewed(
     """Ages of the pictures that a viewer got; the gauge begins when the stream has settled. Raises BenchError."""
     command = [sys.executable, "-m", "blackbox_qt.doctor.viewer", str(port), "/video_feed", str(SETTLE_S), str(seconds)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as viewer:
-        pause(SETTLE_S)
-        restart()
+        assert viewer.stdout is not None
         try:
+            if select.select([viewer.stdout], [], [], _PATIENCE_S)[0]:
+                viewer.stdout.readline()
+            pause(SETTLE_S)
+            restart()
             out, err = viewer.communicate(timeout=seconds + _PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise BenchError("the viewer did not end; the page may be stuck") from None
         finally:
             viewer.kill()  # harmless for one that has ended
     if viewer.returncode:
-        raise BenchError(f"the viewer failed: {err.decode(errors='replace').strip()[-300:]}")
+        raise BenchError(f"the viewer failed: {err.decode(errors='replace').strip().rpartition(chr(10))[2]}")
     answer: dict[str, Any] = json.loads(out)
     return tuple(answer["ages_ms"])
 

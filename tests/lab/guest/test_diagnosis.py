@@ -15,7 +15,7 @@ import pytest
 from tests.lab.guest.program import small
 
 PI = ("--source", "front=picamera:Virtual0", *small("front"))
-USB = ("--source", "front=v4l2:/dev/video0", *small("front"))
+USB = ("--source", "front=v4l2:/dev/video0", *small("front"), "--set", "camera.front.format=YUYV")
 
 
 def typed(*words: str) -> tuple[int, Any]:
