@@ -13,7 +13,10 @@ from blackbox_qt.commands import Exit
 
 _COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power", "cameras", "camera-test", "doctor",
              "bench")  # fmt: skip
-_SOURCE = "pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH; NAME=SPEC names the camera (front=..., rear=...); repeatable"
+_SOURCE = (
+    "picamera:WHICH, v4l2:WHICH, pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH (`blackbox-qt cameras` lists them); "
+    "NAME=SPEC names the camera (front=..., rear=...); repeatable"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
