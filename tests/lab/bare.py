@@ -162,6 +162,8 @@ def _configure(made: Image) -> None:
         env = {"DEBIAN_FRONTEND": "noninteractive", "PYTHONPYCACHEPREFIX": ""}
         done = machine.run(["dpkg", "--configure", "-a"], timeout=CONFIGURE_S, env=env, cwd="/")
         if done.code == 0:
-            done = machine.run(["sh", "-c", "dpkg --audit && sync"], timeout=60, cwd="/")
+            # With an identity of its own it is no new installation, which would wait for somebody to press a key.
+            check = "systemd-machine-id-setup >/dev/null 2>&1 && test -s /etc/machine-id && dpkg --audit && sync"
+            done = machine.run(["sh", "-c", check], timeout=60, cwd="/")
     if done.code != 0 or "not" in done.output:
         raise LabError(f"lab: the bare machine's packages do not configure:\n{done.output[-3000:]}")
