@@ -74,7 +74,8 @@ def _is_started_again() -> bool:
 
 def _left(code: int) -> int:
     """The exit code; at once, if a thread is stuck in the system: Python would wait for it for ever."""
-    stuck = [t.name for t in threading.enumerate() if t is not threading.current_thread()]
+    # Daemons are not ours (we have none) and keep nobody: Picamera2 has one as long as it knows a camera.
+    stuck = [t.name for t in threading.enumerate() if t is not threading.current_thread() and not t.daemon]
     if stuck:
         log.error("leaving although %s did not end", ", ".join(stuck))
         logging.shutdown()

@@ -24,21 +24,23 @@ _FLUSH, _FUA, _DISCARD = 1, 2, 4
 class DataDisk:
     """`base`: as it was before the guest; `image`: what the guest uses; `log`: all that reached it.
 
+    Its last MB is not the file system's: `shims/lab_disk.py` writes its marks there, to sector `mark`.
     The guest finds it by its serial number, `data`.
     """
 
     base: Path
     image: Path
     log: Path
+    mark: int
 
     @classmethod
     def make(cls, folder: Path, size_mb: int) -> DataDisk:
         """An empty ext4 of `size_mb` MB with everything written out: nothing comes later by itself."""
-        disk = cls(folder / "base.img", folder / "data.img", folder / "data.log")
+        disk = cls(folder / "base.img", folder / "data.img", folder / "data.log", (size_mb - 1) << 11)
         with open(disk.base, "wb") as file:
             file.truncate(size_mb << 20)
         eager = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"
-        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-E", eager, disk.base], check=True)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-E", eager, disk.base, f"{size_mb - 1}M"], check=True)
         subprocess.run(["cp", "--sparse=always", disk.base, disk.image], check=True)
         disk.log.touch()
         return disk
@@ -102,14 +104,16 @@ class Log:
             at += size + (0 if flags & _DISCARD else sectors * size)
         return found
 
-    def flushes(self, end: int | None = None) -> int:
-        """How many flushes there are among the first `end` requests."""
-        return sum(request.is_flush for request in self.requests[:end])
+    def flushes(self) -> int:
+        """How many flushes there are."""
+        return sum(request.is_flush for request in self.requests)
 
-    def after_flush(self, number: int) -> int:
-        """Index of the first request after flush `number`, counted from 1."""
-        ends = [index for index, request in enumerate(self.requests) if request.is_flush]
-        return ends[number - 1] + 1
+    def marks(self, sector: int) -> dict[int, int]:
+        """Number written to that sector -> index of the first request after it."""
+        found = [
+            (i, request) for i, request in enumerate(self.requests) if (request.sector, request.sectors) == (sector, 1)
+        ]
+        return {struct.unpack_from("<Q", self._data, request.offset)[0]: i + 1 for i, request in found}
 
     def replay(self, base: Path, cut: Cut, out: Path) -> None:
         """Write to `out` what the disk would hold after the cut."""

@@ -62,11 +62,11 @@ def test_a_cut_tears_requests_at_its_grain(log: Log, tmp_path: Path) -> None:
     assert pages == {"..", "CC"}
 
 
-def test_flushes_are_counted_from_one(log: Log) -> None:
-    assert (log.flushes(), log.flushes(4), log.flushes(5)) == (2, 1, 2)
-    assert (log.after_flush(1), log.after_flush(2)) == (2, 5)
-    cuts = random_cuts(200, log, log.after_flush(1), 3)
-    assert {cut.at for cut in cuts} == {2, 3, 4, 5, 6}
+def test_marks_tell_where_in_the_log_they_were_written(log: Log) -> None:
+    assert log.flushes() == 2
+    number = int.from_bytes(b"B" * 8, "little")
+    assert log.marks(1) == {number: 3} and log.marks(2) == {}
+    assert {cut.at for cut in random_cuts(200, log, 3, 3)} == {3, 4, 5, 6}
 
 
 def test_another_file_is_no_log(tmp_path: Path) -> None:

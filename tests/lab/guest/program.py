@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-SMALL = ("width=320", "height=240", "fps=10")
+SMALL = ("width=320", "height=240", "fps=5")
 """What the emulated encoder keeps up with for three cameras at once."""
 _RECORD_BOX = bytes.fromhex("f6e28f36758f4f07a1b5980f9b3dd07f")  # docs/FORMAT.md
 
@@ -22,7 +22,7 @@ _RECORD_BOX = bytes.fromhex("f6e28f36758f4f07a1b5980f9b3dd07f")  # docs/FORMAT.m
 def small(*cameras: str) -> list[str]:
     """Arguments that make these cameras small and slow."""
     settings = [f"camera.{camera}.{setting}" for camera in cameras for setting in SMALL]
-    settings += ["record.bitrate_kbit=500", "stream.fps=5"]
+    settings += ["record.bitrate_kbit=300", "stream.fps=2"]
     return [word for setting in settings for word in ("--set", setting)]
 
 
