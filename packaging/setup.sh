@@ -95,7 +95,7 @@ add_role() {
       needs+=("${package_tools[@]}")
       ;;
     lab)
-      add_role headless
+      add_role package # which is installed in there
       needs+=("${lab_packages[@]}")
       groups+=(dev)
       ;;
