@@ -88,13 +88,15 @@ def _unpack(root: Path, debs: Path) -> None:
             "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
             "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
-            f"--customize-hook=cp \"$1\"/var/cache/apt/archives/*.deb '{debs}'", f"--include={names}",
+            f"--extract-hook=cp \"$1\"/var/cache/apt/archives/*.deb '{debs}'", f"--include={names}",
             "trixie", str(root), f"deb {build.mirror()} trixie main",
         ],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         raise LabError(f"lab: mmdebstrap failed with exit code {done.returncode}:\n{done.stdout[-3000:]}")
+    if not any(debs.iterdir()):  # its other hooks are not run for packages that are only unpacked
+        raise LabError("lab: mmdebstrap has not left the packages that it unpacked, and dpkg must be told of them")
 
 
 def _settle(root: Path) -> None:
