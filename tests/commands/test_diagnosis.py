@@ -170,8 +170,9 @@ def test_without_a_configuration_the_installed_one_is_looked_at(
 
 
 def test_the_bench_measures_the_real_program_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys, possible_alarms: list[str]
 ) -> None:
+    possible_alarms.append("frames lost so far")  # on a busy machine
     monkeypatch.setattr(bench, "SETTLE_S", 0.5)
     words = ["--source", "pattern:320x180@30", "--seconds", "1", "--set", f"storage.data={tmp_path / 'data'}", "--json"]
     assert main(["bench", *words]) == Exit.OK
