@@ -8,7 +8,12 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-CHANGES = {"picamera2.picamera2": "lab_camera", "blackbox_qt.storage.disk": "lab_disk"}
+CHANGES = {
+    "picamera2.picamera2": "lab_camera",
+    "blackbox_qt.storage.disk": "lab_disk",
+    "blackbox_qt.app.app": "lab_patience",
+    "blackbox_qt.ui.feed": "lab_patience",
+}
 
 
 class Changing:
@@ -28,4 +33,7 @@ class Changing:
         return spec
 
 
+# A change of threads costs an emulated processor about as much as the 0.5 ms after which the program asks for one:
+# two cameras and a window would do nothing else.
+sys.setswitchinterval = lambda _: None  # type: ignore[assignment]
 sys.meta_path.insert(0, Changing)  # type: ignore[arg-type]
