@@ -6,4 +6,5 @@ mkdir -p /run/lab
 # Two cameras that only capture, each with one input like a webcam.
 modprobe vivid n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0x0,0x0 num_outputs=0,0
 udevadm trigger --action=add --subsystem-match=block --subsystem-match=video4linux
-udevadm settle --timeout=20
+# Late is no reason to give up: with systemd a whole boot's devices are in the queue. A test that needs one waits for it.
+udevadm settle --timeout=20 || echo "lab: some devices are not settled yet"
