@@ -134,6 +134,15 @@ def _warm_up(made: Image) -> None:
         done = machine.run(["python3", "-c", f"import {WARM}"], timeout=300, env={"QT_API": "pyside6"})
     if done.code != 0:
         raise LabError(f"lab: the machine cannot import what it should:\n{done.output[-3000:]}")
+    _check_disk(made)
+
+
+def _check_disk(made: Image) -> None:
+    """What the guest wrote must be whole: a compiled file that cannot be read is compiled anew at every start."""
+    command = ["e2fsck", "-f", "-p", made.folder / "root.img"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode > 1:  # 1: mended, as e2fsck(8) has it
+        raise LabError(f"lab: the machine's root disk is damaged:\n{done.stdout[-3000:]}")
 
 
 def mirror() -> str:

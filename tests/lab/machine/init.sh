@@ -14,5 +14,8 @@ hostname lab
 # The agent's children are this shell's when it dies; there is nothing else to reap.
 /project/tests/lab/machine/agent.sh
 echo "lab: the agent ended"
-for key in s u o; do echo $key >/proc/sysrq-trigger; done # sync, everything read-only, off
+# Each waited for: sysrq's own `s` and `u` only begin their work, and `o` switches off in the middle of it.
+sync
+mount -o remount,ro / || echo "lab: the root disk is still in use"
+echo o >/proc/sysrq-trigger
 sleep 60
