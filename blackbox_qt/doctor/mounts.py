@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,14 @@ class Mount:
 def mount_of(machine: Machine, path: Path) -> Mount:
     """The mount that `path` is on, or would be once it is made. Raises LookupError without mountinfo."""
     mounts = _mounts(machine.read("/proc/self/mountinfo") or "")
+    if not mounts:
+        raise LookupError("the kernel tells of no mounts")
     real = _resolved(machine, path)
     fitting = [mount for mount in mounts if real.is_relative_to(mount.point)]
-    if not fitting:
-        raise LookupError("the kernel tells of no mounts")
+    if not fitting:  # in a chroot, whose own root is a folder of a mount that is not listed
+        device = machine.path("/").stat().st_dev
+        number = f"{os.major(device)}:{os.minor(device)}"
+        return Mount("/", "unnamed in this chroot", "a disk", number, frozenset())
     longest = max(len(mount.point) for mount in fitting)
     return [mount for mount in fitting if len(mount.point) == longest][-1]  # the last one lies on top
 

@@ -332,6 +332,12 @@ def test_recordings_on_the_systems_card(pi: Tree) -> None:
     assert found.state == "look here" and "does not exist yet; it would be on /dev/mmcblk0p3" in found.found
 
 
+def test_in_a_chroot_the_disk_has_no_name(pi: Tree) -> None:
+    pi.write("/proc/self/mountinfo", "25 1 0:23 / /proc rw - proc proc rw")
+    found = card.place(pi.case())
+    assert "on a disk (unnamed in this chroot" in found.found and "could not" not in found.found
+
+
 def test_a_relative_data_folder_is_here(pi: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/usr")
     case = pi.case()
