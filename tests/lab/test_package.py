@@ -16,7 +16,13 @@ import pytest
 
 from tests.lab import bare, build, emulator
 
-pytestmark = [pytest.mark.lab, pytest.mark.keeps, pytest.mark.timeout(2400)]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.keeps,
+    pytest.mark.timeout(2400),
+    # Configuring a whole Debian in the emulator takes longer than all other tests of the lab together.
+    pytest.mark.skipif(not os.environ.get("BLACKBOX_PROVE"), reason="long: BLACKBOX_PROVE=1 ./dev lab -k package"),
+]
 
 UNIT = "blackbox-recorder"
 CAMERA = """
