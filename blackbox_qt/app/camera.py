@@ -92,7 +92,7 @@ class Camera:
         self._encoder: Encoder | None = None  # the one now or, while it is being replaced, the one before
         self._missed = {"mailbox": 0, "encoder": 0}  # frames lost on the way to a packet
         self._scaler = Scaler(whole.stream.width, whole.stream.height)
-        self._settings = _encoder_settings(whole)
+        self._settings = encoder_settings(whole)
         self._jpeg_settings = JpegSettings(whole.stream.quality, whole.stream.fps)
         self._source = source
         self._small = whole.stream.width, whole.stream.height
@@ -286,6 +286,10 @@ class Camera:
         return EncoderStatus(encoder.encoded, round(each_s * 1000, 2), round(headroom, 3), self._encoding.words)
 
 
-def _encoder_settings(whole: Config) -> EncoderSettings:
+def encoder_settings(whole: Config) -> EncoderSettings:
+    """What the configuration asks of every camera's encoder.
+
+    Threads: any.
+    """
     record = whole.record
     return EncoderSettings(record.preset, record.bitrate_kbit * 1000, int(record.key_interval_s * NS), record.threads)

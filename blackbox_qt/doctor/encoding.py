@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from blackbox_qt.app.camera import encoder_settings
 from blackbox_qt.config import CameraConfig, Config
-from blackbox_qt.core.clock import NS
 from blackbox_qt.core.hub import Hub
 from blackbox_qt.core.packet import Packet
 from blackbox_qt.core.worker import in_words
 from blackbox_qt.doctor.case import Case, is_hardware
 from blackbox_qt.doctor.finding import Finding, broken, look, ok
 from blackbox_qt.doctor.threads import cpu_ns, cpu_of
-from blackbox_qt.sinks.encoder import Encoder, EncoderSettings, Identity
+from blackbox_qt.sinks.encoder import Encoder, Identity
 from blackbox_qt.sources import SourceError, make
 
 _DEPTH = 4  # frames it may be behind, as in the recorder
@@ -82,10 +82,7 @@ class _Lane:
         self._source, self._hub = make(painted), Hub(camera.name, painted.buffers)
         self._size = width, height, fps
         self._inbox = self._hub.attach("encoder", depth=_DEPTH)
-        record = config.record
-        settings = EncoderSettings(
-            record.preset, record.bitrate_kbit * 1000, int(record.key_interval_s * NS), record.threads
-        )
+        settings = encoder_settings(config)
         self._encoder = Encoder(camera.name, self._inbox, settings, lambda: Identity(fps=fps), self._crashed)
         self._encoder.add_outlet(self._count)
         self._done = threading.Event()

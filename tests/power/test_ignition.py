@@ -1,11 +1,10 @@
-"""When an ignition is off for good, and what a press is: levels and times by hand."""
+"""When an ignition is off for good: levels and times by hand."""
 
 from __future__ import annotations
 
 import pytest
 
 from blackbox_qt.core.clock import NS
-from blackbox_qt.power.button import Button
 from blackbox_qt.power.ignition import Ignition
 
 
@@ -43,18 +42,3 @@ def test_off_counts_after_its_time_without_a_break(
 def test_the_reason_is_said() -> None:
     assert seen((0, True), (10, False)).words == "the ignition has been off for 5 s"
     assert seen((0, False)).words == "the box started without ignition 10 min ago"
-
-
-def test_a_hand_on_a_bumpy_road_presses_once() -> None:
-    presses: list[str] = []
-    button = Button(lambda: presses.append("a"), lambda: presses.append("b"))
-    for at, pressed in [(0, False), (1, True), (1.02, False), (1.05, True), (1.1, False), (1.8, True), (2, False)]:
-        button.see(pressed, round(at * NS))
-    assert presses == ["a", "b"] * 2
-
-
-def test_a_listener_that_fails_is_said_and_the_others_hear(expected_alarms: list[str]) -> None:
-    expected_alarms.append("the button was pressed, but nothing came of it: ZeroDivisionError")
-    presses: list[str] = []
-    Button(lambda: 1 / 0, lambda: presses.append("b")).see(True, 0)  # type: ignore[arg-type, return-value]
-    assert presses == ["b"]
