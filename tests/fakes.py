@@ -22,6 +22,7 @@ class HandClock:
         self.now_ns = int(boot_s * NS)
         self.utc_offset_ns = utc_ns - self.now_ns
         self.source = source
+        self.machine_boot = "hand-boot"
 
     def boot_ns(self) -> int:
         return self.now_ns

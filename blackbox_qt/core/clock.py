@@ -6,6 +6,7 @@ import ctypes
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 NS = 1_000_000_000
@@ -27,6 +28,11 @@ class Anchor:
 class Clock(Protocol):
     """Threads: any."""
 
+    @property
+    def machine_boot(self) -> str:
+        """Which start of the machine the boot clock counts from: the kernel's boot id; "" when it has none."""
+        ...
+
     def boot_ns(self) -> int:
         """Now on the boot clock, ns."""
         ...
@@ -36,11 +42,21 @@ class Clock(Protocol):
         ...
 
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
 class SystemClock:
     """The machine's clocks.
 
     Threads: any.
     """
+
+    def __init__(self, boot_id: Path = _BOOT_ID) -> None:
+        self._machine_boot = _read(boot_id)
+
+    @property
+    def machine_boot(self) -> str:
+        return self._machine_boot
 
     def boot_ns(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -53,6 +69,14 @@ class SystemClock:
         if error_ns is not None:
             error_ns += after - before
         return Anchor((before + after) // 2, utc, source, error_ns)
+
+
+def _read(path: Path) -> str:
+    """A kernel's line; "" where there is none."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 _STA_UNSYNC = 0x0040

@@ -85,8 +85,9 @@ class OpenSegment:
         self._fd = self._disk.create(self.path)
         self._made = True
         write_sidecar(self._disk, self.place.folder, self.place.name, "open")
-        name = self.place.name
-        body = record.head(self.stream, name.boot, name.seq, software, self.place.link, self._clock.anchor())
+        name, clock = self.place.name, self._clock
+        link = self.place.link
+        body = record.head(self.stream, name.boot, name.seq, software, link, clock.anchor(), clock.machine_boot)
         self._write([fmp4.init_segment(self.stream)], body)
 
     def append(self, entries: Sequence[Entry], follower: Packet | None) -> None:

@@ -55,13 +55,16 @@ def encode(body: Body) -> bytes:
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
-def head(info: StreamInfo, boot: int, seq: int, software: str, link: Link, anchor: Anchor) -> Body:
+def head(
+    info: StreamInfo, boot: int, seq: int, software: str, link: Link, anchor: Anchor, machine_boot: str = ""
+) -> Body:
     return {
         "type": "head",
         "format": FORMAT,
         "camera": info.camera,
         "boot": boot,
         "seq": seq,
+        "machine_boot": machine_boot,
         "origin": info.origin,
         "device": info.device,
         "software": software,

@@ -27,6 +27,7 @@ class Head:
     height: int
     previous: Link
     anchor: Anchor
+    machine_boot: str = ""  # "" in a file made before there was one, and on a machine without a boot id
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def head(body: Body) -> Head:
     link = Link(_text(previous, "name"), bytes.fromhex(_text(previous, "hash")))
     origin, device, software = (_text(body, key) for key in ("origin", "device", "software"))
     size = _count(stream, "width"), _count(stream, "height")
-    return Head(name, origin, device, software, *size, link, _anchor(body))
+    machine_boot = _text(body, "machine_boot") if "machine_boot" in body else ""
+    return Head(name, origin, device, software, *size, link, _anchor(body), machine_boot)
 
 
 def fragment(body: Body) -> FragmentRecord:

@@ -88,6 +88,7 @@ class SegmentReport:
     last_seq: int = 0
     anchor: Anchor | None = None  # the best the file has
     end_reason: str = ""
+    machine_boot: str = ""  # which start of the machine its boot times count from; "": not told
     damage: tuple[Damage, ...] = ()
     torn_bytes: int = 0  # at the end, not part of the recording
     good_bytes: int = 0  # the file without them: what a player should be given

@@ -160,6 +160,7 @@ class _Look:
             state=state,
             name=head.name if head else SegmentName.parse(self._path.name),
             origin=head.origin if head else "",
+            machine_boot=head.machine_boot if head else "",
             device=head.device if head else "",
             software=head.software if head else "",
             width=head.width if head else 0,

@@ -37,6 +37,7 @@ class FakeClock:
     def __init__(self, now: int = START_NS) -> None:
         self.now = now
         self.source = "ntp"
+        self.machine_boot = "fake-boot"
 
     def boot_ns(self) -> int:
         return self.now
