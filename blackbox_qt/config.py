@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from blackbox_qt.config_power import HotspotConfig as HotspotConfig
+from blackbox_qt.config_power import PowerConfig as PowerConfig
+from blackbox_qt.config_section import Section
+from blackbox_qt.config_time import TimeConfig
 from blackbox_qt.config_words import sentence
 
 NAME = r"^[a-z][a-z0-9_]{0,15}$"
@@ -22,11 +25,7 @@ class ConfigError(Exception):
     """A setting is wrong; the text is one sentence naming where, which, what it is and what is allowed."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True)
-
-
-class CameraConfig(_Section):
+class CameraConfig(Section):
     """A camera. Repeat this section for each one; the first is the one that /video_feed shows."""
 
     name: Annotated[str, Field(pattern=NAME)] = Field(
@@ -64,7 +63,7 @@ class CameraConfig(_Section):
     noise_reduction: Literal["off", "fast", "high"] = Field("fast", description="in the camera's own hardware")
 
 
-class RecordConfig(_Section):
+class RecordConfig(Section):
     """Recording: H.264, one encode per camera."""
 
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = Field(
@@ -77,7 +76,7 @@ class RecordConfig(_Section):
     )
 
 
-class StorageConfig(_Section):
+class StorageConfig(Section):
     """Where recordings go, and how they are cut."""
 
     data: Path = Field(Path("~/blackbox"), strict=False, description="folder for recordings; also --data")
@@ -94,7 +93,7 @@ class StorageConfig(_Section):
     memory_s: float = Field(10, ge=1, le=60, description="s of video kept in memory while the disk stalls")
 
 
-class StreamConfig(_Section):
+class StreamConfig(Section):
     """What phones and browsers see: MJPEG of the small picture."""
 
     width: int = Field(1280, ge=160, le=3840, description="pixels at most")
@@ -103,7 +102,7 @@ class StreamConfig(_Section):
     fps: float = Field(30, ge=1, le=120, description="frames per second at most")
 
 
-class WebConfig(_Section):
+class WebConfig(Section):
     """The page in the browser."""
 
     enabled: bool = Field(True, description="serve it at all")
@@ -126,7 +125,7 @@ class WebConfig(_Section):
         return value
 
 
-class WindowConfig(_Section):
+class WindowConfig(Section):
     """The window on the car's screen."""
 
     enabled: bool = Field(True, description="open it where there is a display; false is --headless")
@@ -136,50 +135,7 @@ class WindowConfig(_Section):
     night: bool = Field(False, description="dark colours")
 
 
-class PowerConfig(_Section):
-    """Switching off with the car's ignition, read from a line of the GPIO header; see docs/POWER.md."""
-
-    ignition: str = Field(
-        "", description="the line that tells that the ignition is on: its name, as GPIO17, or CHIP:NUMBER; empty: none"
-    )
-    ignition_active: Literal["high", "low"] = Field("high", description="its level while the ignition is on")
-    ignition_bias: Literal["pull-down", "pull-up", "none", "as-is"] = Field(
-        "pull-down", description="resistor inside the chip; one that makes a torn wire mean off"
-    )
-    off_after_s: float = Field(
-        5, ge=0.5, le=600, description="s without a break that it must be off; cranking is shorter than 5"
-    )
-    parked_min: float = Field(
-        10, gt=0, le=1440, description="min after which a box that started without ignition switches off"
-    )
-
-    @field_validator("ignition")
-    @classmethod
-    def _is_line(cls, value: str) -> str:
-        if value and not re.fullmatch(r"gpiochip\d{1,3}:\d{1,4}|[\w.+-]{1,32}", value):
-            raise ValueError("the name of a GPIO line such as GPIO17, or a chip and a number such as gpiochip0:17")
-        return value
-
-
-class HotspotConfig(_Section):
-    """The box's own Wi-Fi; `blackbox-qt hotspot on` makes it, with a random password that is kept in storage.state."""
-
-    name: str = Field("", description="what phones see, at most 32 letters; empty: Blackbox- and four random letters")
-    interface: str = Field("", description="the Wi-Fi device, as wlan0; empty: the first that can be an access point")
-    band: Literal["2.4", "5"] = Field(
-        "2.4", description="GHz; 5 is faster, reaches less far, and is not allowed everywhere"
-    )
-    autoconnect: bool = Field(True, description="start it again with every start of the box, until `hotspot off`")
-
-    @field_validator("name")
-    @classmethod
-    def _is_ssid(cls, value: str) -> str:
-        if len(value.encode()) > 32 or not value.isprintable():  # IEEE 802.11: an SSID has at most 32 octets
-            raise ValueError("a name of at most 32 letters (fewer, if they are not plain ones)")
-        return value
-
-
-class RecoveryConfig(_Section):
+class RecoveryConfig(Section):
     """What is done about a camera that only a fresh process can heal (see docs/ARCHITECTURE.md, Faults)."""
 
     restart_process: Literal["alone", "always", "never"] = Field(
@@ -189,7 +145,7 @@ class RecoveryConfig(_Section):
     )
 
 
-class Config(_Section):
+class Config(Section):
     """Everything. `[[camera]]` is a list, all others are single sections."""
 
     camera: tuple[CameraConfig, ...] = Field((CameraConfig(),), strict=False, min_length=1, max_length=4)
@@ -201,6 +157,7 @@ class Config(_Section):
     power: PowerConfig = PowerConfig()
     hotspot: HotspotConfig = HotspotConfig()
     recovery: RecoveryConfig = RecoveryConfig()
+    time: TimeConfig = TimeConfig()
 
 
 @dataclass(frozen=True, slots=True)
