@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
+from blackbox_qt.config_faults import AlarmsConfig, EmergencyConfig, HealthConfig, SheddingConfig
 from blackbox_qt.config_power import HotspotConfig as HotspotConfig
 from blackbox_qt.config_power import PowerConfig as PowerConfig
 from blackbox_qt.config_section import Section
@@ -158,6 +159,10 @@ class Config(Section):
     hotspot: HotspotConfig = HotspotConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     time: TimeConfig = TimeConfig()
+    emergency: EmergencyConfig = EmergencyConfig()
+    alarms: AlarmsConfig = AlarmsConfig()
+    shedding: SheddingConfig = SheddingConfig()
+    health: HealthConfig = HealthConfig()
 
 
 @dataclass(frozen=True, slots=True)
