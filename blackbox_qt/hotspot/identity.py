@@ -1,4 +1,7 @@
-"""The hotspot's name and password: made by chance at the first use, kept in a file only its owner can read."""
+"""The hotspot's name and password: made by chance, once, and kept in a file only its owner can read.
+
+The package makes them when it is installed (`python3 -m blackbox_qt.hotspot`), a checkout at the first use.
+"""
 
 from __future__ import annotations
 

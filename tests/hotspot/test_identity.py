@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,26 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(IdentityError):
         load_identity(tmp_path)
+
+
+def made_by_the_package(folder: Path) -> subprocess.CompletedProcess[str]:
+    """As its postinst calls it, by a Python that has none of our libraries."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-B", "-E", "-s", "-S", "-m", "blackbox_qt.hotspot", str(folder)]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+def test_the_package_makes_it_and_an_upgrade_keeps_it(tmp_path: Path) -> None:
+    assert made_by_the_package(tmp_path).returncode == 0
+    made = (tmp_path / FILE).read_bytes()
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+    assert made_by_the_package(tmp_path).returncode == 0
+    assert (tmp_path / FILE).read_bytes() == made
+    assert load_identity(tmp_path).password in made.decode(), "`hotspot on` uses that one"
+
+
+def test_a_package_that_cannot_make_it_says_so_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    done = made_by_the_package(tmp_path / "state")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "cannot be kept there" in done.stderr

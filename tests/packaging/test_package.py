@@ -124,6 +124,18 @@ def test_scripts_can_be_read_by_the_shell(script: str) -> None:
     subprocess.run(["sh", "-n", DEB / script], check=True)
 
 
+def test_the_wifis_password_is_made_at_install_and_goes_at_purge() -> None:
+    """tests/hotspot runs the command itself, the guest test looks at the file."""
+    postinst = (DEB / "blackbox-qt.postinst").read_text()
+    folder = "/var/lib/blackbox-qt"
+    user_is_there = postinst.partition("#DEBHELPER#")[2]
+    assert f"-m blackbox_qt.hotspot {folder})" in user_is_there
+    assert re.search(
+        rf"^d {folder} 0750 blackbox blackbox -$", (ROOT / "packaging/tmpfiles/blackbox-qt.conf").read_text(), re.M
+    )
+    assert re.search(rf"rm -rf .*{folder}\b", (DEB / "blackbox-qt.postrm").read_text())
+
+
 def test_purge_does_not_name_the_recordings_folder() -> None:
     """What is not named is not removed; the guest test looks at the files."""
     commands = [
