@@ -43,6 +43,22 @@ class Disk:
         """Open for writing, emptied; for temporary files only."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
 
+    def append(self, path: Path) -> int:
+        """Open for writing at the end, made when there is none; one writer at a time."""
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        os.lseek(fd, 0, os.SEEK_END)
+        return fd
+
+    def update(self, path: Path) -> int:
+        """Open a file that is there for `write_at`; its content stays."""
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
+    def write_at(self, fd: int, data: bytes, offset: int) -> None:
+        """Write in place: where the file has its full length already it needs no room on the disk."""
+        done = 0
+        while done < len(data):
+            done += os.pwrite(fd, data[done:], offset + done)
+
     def write(self, fd: int, parts: Sequence[bytes]) -> None:
         """Append all parts, in one system call where the kernel takes them whole."""
         written = os.writev(fd, parts[:_IOV_MAX])
@@ -162,9 +178,17 @@ def temporary(path: Path) -> Path:
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_full(error: OSError) -> bool:
+    """Whether the disk had no room; for the user it may be full although others still have some.
+
+    Threads: any.
+    """
+    return error.errno in _FULL
+
+
 def words_for(error: OSError, place: Path) -> str:
     """What the user is told about an I/O error while recording to `place`."""
-    if error.errno in _FULL:
+    if is_full(error):
         return f"Disk full: free space on {place}"
     if error.errno == errno.EROFS:
         return f"Disk is read-only: {place}"

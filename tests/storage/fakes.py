@@ -143,6 +143,12 @@ class FaultDisk(Disk):
         self.bad_fds.discard(fd)
         return fd
 
+    def append(self, path: Path) -> int:
+        self._op("append", path)
+        fd = super().append(path)
+        self.bad_fds.discard(fd)
+        return fd
+
     def write(self, fd: int, parts: Sequence[bytes]) -> None:
         self._op("write")
         data = b"".join(parts)
@@ -198,10 +204,11 @@ class LogDisk(Disk):
         self.root = root
         self.log: list[tuple[object, ...]] = []
         self._paths: dict[int, int] = {}
+        self._files: dict[Path, int] = {}  # which file a path is, for those that are opened again
         self._next = 0
 
     def _opened(self, fd: int, path: Path) -> int:
-        self._paths[fd] = self._next
+        self._paths[fd] = self._files[path] = self._next
         self.log.append(("open", self._next, path.relative_to(self.root)))
         self._next += 1
         return fd
@@ -211,6 +218,14 @@ class LogDisk(Disk):
 
     def replace(self, path: Path) -> int:
         return self._opened(super().replace(path), path)
+
+    def append(self, path: Path) -> int:
+        known = self._files.get(path) if path.exists() else None
+        fd = super().append(path)
+        if known is None:
+            return self._opened(fd, path)
+        self._paths[fd] = known
+        return fd
 
     def write(self, fd: int, parts: Sequence[bytes]) -> None:
         super().write(fd, parts)
@@ -222,6 +237,7 @@ class LogDisk(Disk):
 
     def rename(self, old: Path, new: Path) -> None:
         super().rename(old, new)
+        self._files[new] = self._files.pop(old)
         self.log.append(("rename", old.relative_to(self.root), new.relative_to(self.root)))
 
     def mkdir(self, path: Path) -> bool:
