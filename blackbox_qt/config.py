@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from blackbox_qt.config_faults import AlarmsConfig, EmergencyConfig, HealthConfig, SheddingConfig
+from blackbox_qt.config_marks import MarksConfig
 from blackbox_qt.config_power import HotspotConfig as HotspotConfig
 from blackbox_qt.config_power import PowerConfig as PowerConfig
 from blackbox_qt.config_section import Section
@@ -159,6 +160,7 @@ class Config(Section):
     hotspot: HotspotConfig = HotspotConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     time: TimeConfig = TimeConfig()
+    marks: MarksConfig = MarksConfig()
     emergency: EmergencyConfig = EmergencyConfig()
     alarms: AlarmsConfig = AlarmsConfig()
     shedding: SheddingConfig = SheddingConfig()
