@@ -103,8 +103,8 @@ class Store:
         """Make the data folder if need be; StorageError with one sentence when nothing can be written there."""
         try:
             for folder in reversed([self.data, *self.data.parents]):
-                if not self.disk.is_dir(folder):
-                    self.disk.mkdir(folder)
+                if not self.disk.is_dir(folder) and self.disk.mkdir(folder):
+                    self.disk.sync_dir(folder.parent)  # else a power cut may take it, with all that is durable in it
             self.disk.probe(self.data)
             self._below = self._find_below()
         except OSError as error:
