@@ -37,7 +37,7 @@ def test_every_setting_says_what_it_is() -> None:
     ("setting", "sentence"),
     [
         ("record.bitrat=1", "--set: record.bitrat is not a setting; known here: preset, bitrate_kbit, key_interval_s, threads"),
-        ("sound.on=1", "--set: sound is not a setting; known here: camera, record, storage, stream, web, window, power, hotspot, recovery, time, emergency, alarms, shedding, health"),
+        ("sound.on=1", "--set: sound is not a setting; known here: camera, record, storage, stream, web, window, power, hotspot, recovery, time, marks, emergency, alarms, shedding, health"),
         ("record.bitrate_kbit=much", '--set: record.bitrate_kbit = "much" is not allowed; allowed: a whole number 200 to 100000'),
         ("record.bitrate_kbit=7", "--set: record.bitrate_kbit = 7 is not allowed; allowed: a whole number 200 to 100000"),
         ("stream.quality=101", "--set: stream.quality = 101 is not allowed; allowed: a whole number 1 to 100"),
@@ -51,6 +51,8 @@ def test_every_setting_says_what_it_is() -> None:
         ("window.night=maybe", '--set: window.night = "maybe" is not allowed; allowed: true or false'),
         ("power.ignition=GPIO 17", '--set: power.ignition = "GPIO 17" is not allowed; allowed: the name of a GPIO line such as GPIO17, or a chip and a number such as gpiochip0:17'),
         ("power.off_after_s=0", "--set: power.off_after_s = 0 is not allowed; allowed: a number 0.5 to 600"),
+        ("marks.button=GPIO 27", '--set: marks.button = "GPIO 27" is not allowed; allowed: the name of a GPIO line such as GPIO27, or a chip and a number such as gpiochip0:27'),
+        ("marks.after_s=0", "--set: marks.after_s = 0 is not allowed; allowed: a number 1 to 3600"),
         ("hotspot.name=ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ", '--set: hotspot.name = "ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ" is not allowed; allowed: a name of at most 32 letters (fewer, if they are not plain ones)'),
         ("nonsense", "--set nonsense: is not understood; write section.key=value, as in record.bitrate_kbit=6000"),
         ("a.b.c=1", "--set a.b.c=1: is not understood; write section.key=value, as in record.bitrate_kbit=6000"),
