@@ -73,6 +73,7 @@ class World:
 
     def _write(self, op: Op) -> None:
         file = self.files[op.node]
+        file.now += bytes(max(0, op.at - len(file.now)))
         file.now[op.at : op.at + len(op.data)] = op.data
         file.change()
 

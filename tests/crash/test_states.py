@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from blackbox_qt.storage.disk import Disk
+
+from .disk import COMPOSED, LOOKS, RecordingDisk
 from .histories import HISTORIES, History, tell
 from .judge import State, lay_out, problems, states
 from .model import world_at
@@ -60,3 +63,9 @@ def test_again(memory: Path) -> None:
     history = tell(state.history, memory / "told")
     data = lay_out(state, world_at(history.log, state.point), memory / "state")
     look(history, state, data, play=True)
+
+
+def test_the_log_knows_every_operation_of_the_disk() -> None:
+    """One that is added to the Disk and forgotten here would be durable at once, whatever the program does."""
+    asked = {name for name in vars(Disk) if not name.startswith("_")}
+    assert asked - LOOKS - COMPOSED == asked & set(vars(RecordingDisk)) - COMPOSED
