@@ -9,6 +9,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _IOV_MAX = 1024  # Linux: writev(2) takes no more parts at a time
 
@@ -27,6 +28,18 @@ class Entry:
     name: str
     is_dir: bool  # a symbolic link is neither followed nor a directory
     is_file: bool
+
+
+class Found(NamedTuple):
+    """One name in a directory, with what tells whether its content is still the one that was seen.
+
+    Threads: immutable, any.
+    """
+
+    name: str
+    is_file: bool
+    size: int  # bytes
+    mtime_ns: int  # steps of 2 s on FAT
 
 
 class Disk:
@@ -106,6 +119,16 @@ class Disk:
         with os.scandir(path) as found:
             entries = [Entry(e.name, e.is_dir(follow_symlinks=False), e.is_file()) for e in found]
         return tuple(sorted(entries, key=lambda entry: entry.name))
+
+    def look(self, path: Path) -> tuple[Found, ...]:
+        """The names in a directory with size and time, in no order; one that goes away meanwhile is left out."""
+        found = []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    seen = entry.stat(follow_symlinks=False)
+                    found.append(Found(entry.name, stat.S_ISREG(seen.st_mode), seen.st_size, seen.st_mtime_ns))
+        return tuple(found)
 
     def exists(self, path: Path) -> bool:
         return os.path.lexists(path)

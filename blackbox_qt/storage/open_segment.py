@@ -7,17 +7,19 @@ import errno
 import itertools
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
-from blackbox_qt.core.clock import Clock
-from blackbox_qt.core.packet import Packet, StreamInfo
-from blackbox_qt.storage import fmp4, record
+from blackbox_qt.core.clock import Anchor, Clock
+from blackbox_qt.core.packet import NO_LOSS, Packet, StreamInfo
+from blackbox_qt.storage import fmp4, record, sidecar
 from blackbox_qt.storage.disk import Disk, temporary
 from blackbox_qt.storage.memory import Entry, total_lost
 from blackbox_qt.storage.record import Body, Link, Totals
-from blackbox_qt.storage.segment import Place, SegmentName, write_sidecar
+from blackbox_qt.storage.segment import Place, SegmentName
+from blackbox_qt.storage.sidecar import NOTHING, Sidecar
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,10 @@ class FinishedSegment:
     bytes: int
     first_t_ns: int
     last_t_ns: int
+    machine_boot: str = ""
+    lost: Mapping[str, int] = field(default_factory=lambda: NO_LOSS)  # frames missing in it, by cause
+    anchor: Anchor | None = None  # of its end record
+    sidecar: Sidecar = NOTHING
 
 
 class OpenSegment:
@@ -55,6 +61,7 @@ class OpenSegment:
         self.bytes = 0
         self.durable: Link | None = None  # the last record known to be on the disk
         self._reason = ""
+        self._anchor: Anchor | None = None
         self._disk = disk
         self._clock = clock
         self._fd: int | None = None
@@ -84,7 +91,7 @@ class OpenSegment:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final))
         self._fd = self._disk.create(self.path)
         self._made = True
-        write_sidecar(self._disk, self.place.folder, self.place.name, "open")
+        self._note(state="open")
         name, clock = self.place.name, self._clock
         link = self.place.link
         body = record.head(self.stream, name.boot, name.seq, software, link, clock.anchor(), clock.machine_boot)
@@ -143,7 +150,8 @@ class OpenSegment:
     def end(self, reason: str) -> None:
         """End record, index, sync: all but the name is durable on return."""
         assert self._fd is not None
-        self._write([], record.end(reason, self.totals, self._clock.anchor()))
+        self._anchor = self._clock.anchor()
+        self._write([], record.end(reason, self.totals, self._anchor))
         self._reason = reason
         index = fmp4.index(self._index)
         self._disk.write(self._fd, [index])
@@ -160,10 +168,27 @@ class OpenSegment:
         except FileNotFoundError:
             if not self._disk.exists(self.final):  # else a try before this one got so far
                 raise
-        write_sidecar(self._disk, self.place.folder, self.place.name, "finished")  # syncs the directory: both names
+        beside = self._note(state="finished")  # syncs the directory: both names
         first, last = self.totals.first.t_ns, self.totals.last.t_ns
-        frames = self.totals.frames
-        return FinishedSegment(self.final, self.place.name, self.stream, self._reason, frames, self.bytes, first, last)
+        return FinishedSegment(
+            self.final,
+            self.place.name,
+            self.stream,
+            self._reason,
+            self.totals.frames,
+            self.bytes,
+            first,
+            last,
+            machine_boot=self._clock.machine_boot,
+            lost=dict(self.totals.lost or {}),
+            anchor=self._anchor,
+            sidecar=beside,
+        )
+
+    def _note(self, state: Literal["open", "finished"]) -> Sidecar:
+        """Say it in the sidecar; what was decided meanwhile stays in it."""
+        place = self.place
+        return sidecar.change(self._disk, place.folder, place.name, lambda beside: replace(beside, state=state))
 
     @property
     def gone(self) -> bool:
@@ -175,8 +200,8 @@ class OpenSegment:
         """Abandon it and, when nothing of it is durable, take its names away: all that was in it is written again."""
         self.abandon()
         if self.durable is None and self._made:
-            sidecar = self.place.folder / self.place.name.sidecar
-            for path in (self.path, sidecar, temporary(sidecar)):
+            beside = self.place.folder / self.place.name.sidecar
+            for path in (self.path, beside, temporary(beside)):
                 self._remove(path)
 
     def _remove(self, path: Path) -> None:

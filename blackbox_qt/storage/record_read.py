@@ -41,6 +41,18 @@ class FragmentRecord:
     anchor: Anchor
 
 
+@dataclass(frozen=True, slots=True)
+class EndRecord:
+    """Threads: immutable, any."""
+
+    reason: str
+    frames: int
+    first_t_ns: int
+    last_t_ns: int
+    lost: Counter[str]
+    anchor: Anchor
+
+
 def decode(data: bytes) -> Body:
     """A record's body, or ValueError with words."""
     try:
@@ -88,6 +100,12 @@ def fragment(body: Body) -> FragmentRecord:
 
 def end_reason(body: Body) -> str:
     return _text(body, "reason")
+
+
+def end(body: Body) -> EndRecord:
+    """ValueError with words when it is not an end record."""
+    first, last = (_number(t) for t in [*_list(body, "t_ns"), None, None][:2])
+    return EndRecord(_text(body, "reason"), _count(body, "frames"), first, last, _lost(body), _anchor(body))
 
 
 def _lost(body: Body) -> Counter[str]:

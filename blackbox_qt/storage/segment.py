@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import threading
@@ -58,12 +57,6 @@ class SegmentName:
         """From a file's name, finished or not; None for any other name."""
         found = _STEM.fullmatch(file_name.removesuffix(PART).removesuffix(".mp4"))
         return cls(found[1], int(found[2]), int(found[3])) if found else None
-
-
-def write_sidecar(disk: Disk, folder: Path, name: SegmentName, state: str) -> None:
-    """What is learnt or decided after the segment was opened; whole at any moment, and durable on return."""
-    body = {"format": 1, "segment": name.stem, "state": state, "dates": [], "locks": [], "notes": []}
-    disk.write_small(folder / name.sidecar, json.dumps(body, indent=1).encode() + b"\n")
 
 
 @dataclass(frozen=True, slots=True)

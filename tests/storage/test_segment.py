@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from blackbox_qt.storage.disk import Disk, StorageError, words_for
 from blackbox_qt.storage.record import Link
-from blackbox_qt.storage.segment import SegmentName, Store, write_sidecar
+from blackbox_qt.storage.segment import SegmentName, Store
 
 from .fakes import FaultDisk
 
@@ -175,13 +174,3 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
             start(tmp_path / "data")
     finally:
         tmp_path.chmod(0o700)
-
-
-def test_the_sidecar_is_replaced_whole(tmp_path: Path) -> None:
-    name = SegmentName("front", 1, 1)
-    write_sidecar(Disk(), tmp_path, name, "open")
-    disk = FaultDisk()
-    disk.fail("datasync")
-    with pytest.raises(OSError):
-        write_sidecar(disk, tmp_path, name, "finished")
-    assert json.loads((tmp_path / name.sidecar).read_bytes())["state"] == "open"
