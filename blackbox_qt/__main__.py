@@ -14,7 +14,7 @@ from blackbox_qt.commands import Exit
 _COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power", "cameras", "camera-test", "doctor",
              "bench")  # fmt: skip
 _SOURCE = (
-    "picamera:WHICH, v4l2:WHICH, pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH (`blackbox-qt cameras` lists them); "
+    "auto, picamera:WHICH, v4l2:WHICH, pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH (`blackbox-qt cameras` lists them); "
     "NAME=SPEC names the camera (front=..., rear=...); repeatable"
 )
 

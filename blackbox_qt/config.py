@@ -36,7 +36,8 @@ class CameraConfig(Section):
     source: str = Field(
         "pattern",
         description="where frames come from: pattern, pattern:WIDTHxHEIGHT@FPS, file:PATH, picamera:WHICH (a Pi's own "
-        "camera: its number, model or connector) or v4l2:WHICH (a USB camera: its device, name, serial or port)",
+        "camera: its number, model or connector), v4l2:WHICH (a USB camera: its device, name, serial or port) or auto "
+        "(the only camera there is; a Pi's own before one on USB)",
         min_length=1,
     )
     buffers: int = Field(
@@ -276,6 +277,11 @@ def _checked(tree: dict[str, Any], where: str, origin: dict[str, str]) -> Config
             raise ConfigError(
                 f'{where_cameras}: camera.name "{name}" is used twice; every camera needs a name of its own'
             )
+    if len(names) > 1 and any(camera.source == "auto" for camera in config.camera):
+        raise ConfigError(
+            f'{where_cameras}: camera.source = "auto" is for a box with one camera; `blackbox-qt cameras` lists what to '
+            "write for each"
+        )
     if not config.web.auth and config.web.host not in ("127.0.0.1", "::1", "localhost"):
         raise ConfigError(
             f'{origin.get("web.auth", where)}: web.auth = false with web.host = "{config.web.host}" would let '

@@ -66,6 +66,7 @@ def test_a_wrong_setting_is_one_sentence(setting: str, sentence: str) -> None:
     ("text", "sentence"),
     [
         ('[[camera]]\nname = "a"\n[[camera]]\nname = "a"\n', 'camera.name "a" is used twice; every camera needs a name of its own'),
+        ('[[camera]]\nsource = "auto"\n[[camera]]\nname = "rear"\nsource = "auto"\n', 'camera.source = "auto" is for a box with one camera; `blackbox-qt cameras` lists what to write for each'),
         ("camera = []", "camera = [] is not allowed; allowed: one to four [[camera]] sections"),
         ("camera = 5", "camera = 5 is not allowed; allowed: one to four [[camera]] sections"),
         ("camera = [5]", "camera.1 = 5 is not allowed; allowed: a [[camera]] section"),

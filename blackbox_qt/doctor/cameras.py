@@ -21,7 +21,7 @@ def cameras(case: Case) -> Finding:
             "configured": [{"name": c.name, "source": c.source} for c in case.config.camera]}  # fmt: skip
     text = "; ".join([*map(short, search.cameras), *search.trouble]) or "none found"
     wanted = [camera for camera in case.config.camera if is_hardware(camera)]
-    missing = [c for c in wanted if not any(f.kind == kind_of(c) for f in search.cameras)]
+    missing = [c for c in wanted if not any(kind_of(c) in (f.kind, "auto") for f in search.cameras)]
     if missing:
         names = ", ".join(f"{camera.name} ({camera.source})" for camera in missing)
         return broken(f"{text}; configured but not there: {names}", CABLE, **data)

@@ -9,7 +9,7 @@ from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.doctor.found import Find, find_cameras
 from blackbox_qt.doctor.machine import Machine
 
-_DRIVEN = ("picamera", "v4l2")
+_DRIVEN = ("picamera", "v4l2", "auto")
 
 
 @dataclass(frozen=True, slots=True)

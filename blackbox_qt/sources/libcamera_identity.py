@@ -39,6 +39,11 @@ class CameraInfo:
         return connector_of(self.id)
 
     @property
+    def on_usb(self) -> bool:
+        """libcamera lists these too; V4L2 knows them better."""
+        return _USB.search(self.id) is not None
+
+    @property
     def name(self) -> str:
         """For people: "imx708 on cam0"."""
         return f"{self.model} on {self.connector}"

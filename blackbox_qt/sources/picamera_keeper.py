@@ -73,6 +73,11 @@ class Keeper:
             kept.info, kept.user, kept.hdr = info, user, hdr
             return kept
 
+    def cameras(self) -> list[CameraInfo]:
+        """All that libcamera knows now, also those that are lent. Raises SourceError."""
+        with self._lock:
+            return self._present(self._loaded())
+
     def give_back(self, kept: Kept, *, well: bool) -> None:
         """Free the camera. `well`: it gave pictures to the end; otherwise the next opening begins from nothing."""
         with self._lock:
@@ -116,14 +121,18 @@ class Keeper:
         return self._stack
 
     def _find(self, stack: Stack, which: str) -> CameraInfo:
-        cameras = stack.cameras()
-        if not cameras and not self._kept:
-            stack.Picamera2._cm.reset()  # libcamera looks for cameras once; a late driver's is seen by a new manager
-            cameras = stack.cameras()
+        cameras = self._present(stack)
         there = {camera.key for camera in cameras}
         for key in [key for key, kept in self._kept.items() if not kept.user and key not in there]:
             self._bury(self._kept.pop(key).camera)  # it has gone, and would be another object's if it came again
         return find(which, cameras)
+
+    def _present(self, stack: Stack) -> list[CameraInfo]:
+        cameras = stack.cameras()
+        if not cameras and not self._kept:
+            stack.Picamera2._cm.reset()  # libcamera looks for cameras once; a late driver's is seen by a new manager
+            cameras = stack.cameras()
+        return cameras
 
     def _made(self, stack: Stack, info: CameraInfo, hdr: bool) -> Kept:
         sensor_hdr = stack.switch_sensor_hdr(info, hdr)

@@ -228,6 +228,13 @@ def test_a_configured_camera_that_is_not_there(pi: Tree) -> None:
     assert found.state == "broken" and "configured but not there: front (picamera:0)" in found.found
 
 
+def test_auto_is_content_with_any_camera_but_not_with_none(pi: Tree) -> None:
+    pi.search = Search((Found("v4l2", "HD Webcam", "usb-1", "v4l2:1"),))
+    assert cameras.cameras(pi.case(source="auto")).state == "ok"
+    pi.search = Search()
+    assert cameras.cameras(pi.case(source="auto")).state == "broken"
+
+
 def test_a_camera_that_nobody_has_configured(pi: Tree) -> None:
     found = cameras.cameras(pi.case())
     assert found.state == "look here" and 'source = "picamera:imx708@cam0"' in found.do

@@ -109,13 +109,15 @@ def test_versions_agree() -> None:
     assert f"({blackbox_qt.__version__})" in first
 
 
-def test_the_conffile_is_the_default_but_for_two_folders(tmp_path: Path) -> None:
+def test_the_conffile_is_the_default_but_for_two_folders_and_a_real_camera(tmp_path: Path) -> None:
     text = subprocess.run([DEB / "conffile.sh"], capture_output=True, text=True, check=True).stdout
     (tmp_path / "config.toml").write_text(text)
     shipped, default = load(tmp_path / "config.toml").model_dump(), Config().model_dump()
     assert shipped["storage"].pop("data") == Path("/srv/blackbox")
     assert shipped["storage"].pop("state") == Path("/var/lib/blackbox-qt")
     del default["storage"]["data"], default["storage"]["state"]
+    assert [camera.pop("source") for camera in shipped["camera"]] == ["auto"], "a box must not record a test picture"
+    del default["camera"][0]["source"]
     assert shipped == default
 
 
