@@ -209,7 +209,7 @@ class Camera:
 
     def _build_encoder(self, on_crash: Callable[[BaseException], None]) -> Encoder:
         inbox = self.hub.attach("encoder", depth=ENCODER_DEPTH, keeps=True)
-        after = None if self._encoder is None else self._encoder.last_seq
+        after = (0, 0) if self._encoder is None else self._encoder.seen
         encoder = self._encoder = Encoder(self.name, inbox, self._settings, self._identity, on_crash, after)
         encoder.add_outlet(self._to_writer)
         return encoder
@@ -277,7 +277,15 @@ class Camera:
         lost = {"camera": self.care.flow.meter.lost, "mailbox": 0, "encoder": 0, "disk": 0, "stopped": 0}
         for cause in lost.keys() - {"camera"}:
             lost[cause] = max(self._missed.get(cause, 0), recording.lost.get(cause, 0))
+        lost["encoder"] += self._unencoded()
         return lost
+
+    def _unencoded(self) -> int:
+        """Frames that came since the encoder died; no packet has told of them yet."""
+        encoder = self._encoder
+        if encoder is None or not (self._encoding.words or (encoder.encoded == 0 and encoder.seen[0])):
+            return 0
+        return max(0, self.care.flow.meter.frames - encoder.seen[0])
 
     def _encoder_status(self) -> EncoderStatus:
         encoder = self._encoding.now

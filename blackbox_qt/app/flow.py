@@ -39,6 +39,7 @@ class Flow:
         if self.first_ns is None:
             self.first_ns = self._arrived_ns
         self.meter.tick(frame.seq, frame.t_ns)
+        frame.count, frame.missed = self.meter.frames, self.meter.lost
         self._publish(frame)
 
     @property

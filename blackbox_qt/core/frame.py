@@ -193,13 +193,15 @@ class Frame:
     Threads: a handle belongs to one thread at a time; `share`, `close` and the pictures may be used from any.
     """
 
-    __slots__ = ("_lease", "_open", "camera", "epoch", "holder", "seq", "t_ns")
+    __slots__ = ("_lease", "_open", "camera", "count", "epoch", "holder", "missed", "seq", "t_ns")
 
     def __init__(self, camera: str, seq: int, t_ns: int, lease: Lease, holder: str) -> None:
         self.camera = camera
         self.seq = seq
         self.t_ns = t_ns
         self.epoch = 0  # which opening of the camera it is from: numbers of different epochs do not compare
+        self.count = 0  # frames this camera has delivered since the program's start, with this one
+        self.missed = 0  # holes in the driver's numbers before it, of all openings, in frames
         self.holder = holder
         self._lease = lease
         lease.enter(holder)
@@ -232,7 +234,7 @@ class Frame:
         if not self._open:
             raise FrameClosedError(f"{self.holder} shared frame {self.seq} of {self.camera} after closing it")
         other = Frame(self.camera, self.seq, self.t_ns, self._lease, holder)
-        other.epoch = self.epoch
+        other.epoch, other.count, other.missed = self.epoch, self.count, self.missed
         return other
 
     def close(self) -> None:

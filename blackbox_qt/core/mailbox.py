@@ -95,6 +95,12 @@ class Mailbox:
                 return
             self._ready.wait(left)
 
+    def finish(self) -> None:
+        """No more frames; what waits can still be taken, then there is None."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify_all()
+
     def close(self) -> None:
         """No more frames; wakes the consumer, sends what waits home. Twice is harmless."""
         with self._ready:

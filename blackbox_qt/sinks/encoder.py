@@ -69,12 +69,12 @@ class Encoder:
         settings: EncoderSettings,
         identity: Callable[[], Identity],
         on_crash: Callable[[BaseException], None],
-        after: int | None = None,
+        after: tuple[int, int] = (0, 0),
     ) -> None:
         self.camera = camera
         self.inbox = inbox
         self.encoded = 0
-        self.last_seq = after  # of the last frame encoded, by this encoder or by the one that died before it
+        self.seen = after  # count and missed of the last frame encoded, by this encoder or by the one that died before
         self.busy_s = 0.0  # time spent encoding, for headroom
         self._settings = settings
         self._identity = identity
@@ -94,9 +94,9 @@ class Encoder:
         self._worker.start()
 
     def stop(self, timeout: float) -> bool:
-        """Close the mailbox and wait until the last packet is out. False when that took longer than `timeout` s."""
+        """Wait until what is in the mailbox is encoded and out. False when that took longer than `timeout` s."""
         self._worker.stop()
-        self.inbox.close()
+        self.inbox.finish()
         return self._worker.join(timeout)
 
     def request_key(self) -> None:
@@ -122,14 +122,12 @@ class Encoder:
             self._flush()
             self._codec = _Codec(self.camera, main.layout, identity, self._settings)
             self._last_key_ns, self._epoch = None, frame.epoch
-        if self.last_seq is None:
-            self.last_seq = frame.seq - 1
-        lost = self._tally.before(frame.seq, frame.epoch)
+        lost = self._tally.before(frame)
         key = self._key_is_due(frame.t_ns)
         self._last_t_ns = frame.t_ns
         self._hand_out(self._codec.encode(main, frame.seq, frame.t_ns, lost, key))
         self.encoded += 1
-        self.last_seq = frame.seq
+        self.seen = frame.count, frame.missed
         self.busy_s += time.perf_counter() - begin
 
     def _key_is_due(self, t_ns: int) -> bool:
@@ -151,33 +149,25 @@ class Encoder:
 
 
 class LossTally:
-    """Says how many frames are missing before each one, and whose fault it is.
-
-    What the mailbox dropped is its own; any other hole in the driver's numbers is the camera's, but the first one after
-    `last`, when an encoder takes over from one that died, is the encoder's. Numbers of another epoch, or that go back,
-    are of a camera that was opened anew and say nothing about frames missing.
+    """Says how many frames are missing before each one, and whose fault it is: what the driver's numbers showed when
+    the frames were delivered is the camera's, what the mailbox dropped its own, and the rest of what was delivered is
+    the encoder's: it died, and another one took over `after` the last frame it had encoded.
 
     Threads: the mailbox's consumer.
     """
 
-    def __init__(self, inbox: Mailbox, last: int | None = None) -> None:
+    def __init__(self, inbox: Mailbox, after: tuple[int, int] = (0, 0)) -> None:
         self._inbox = inbox
-        self._last = last
-        self._epoch: int | None = None
-        self._rest = "camera" if last is None else "encoder"
+        self._last = after
         self._accounted = inbox.dropped
 
-    def before(self, seq: int, epoch: int = 0) -> dict[str, int]:
+    def before(self, frame: Frame) -> dict[str, int]:
         """Frames lost since the one asked about before, by cause; call once for each frame taken."""
-        last, self._last = self._last, seq
+        (count, missed), self._last = self._last, (frame.count, frame.missed)
         ours = self._inbox.dropped_before - self._accounted
         self._accounted += ours
-        anew = self._epoch not in (None, epoch)
-        self._epoch = epoch
-        hole = 0 if last is None or anew or seq <= last else seq - last - 1
-        lost = {"mailbox": ours, self._rest: max(0, hole - ours)}
-        self._rest = "camera"
-        return {cause: count for cause, count in lost.items() if count}
+        lost = {"camera": frame.missed - missed, "mailbox": ours, "encoder": frame.count - count - 1 - ours}
+        return {cause: number for cause, number in lost.items() if number > 0}
 
 
 class _Codec:
