@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Sequence
@@ -16,6 +17,14 @@ _IOV_MAX = 1024  # Linux: writev(2) takes no more parts at a time
 
 class StorageError(Exception):
     """The storage cannot do its work; the message is one sentence for the user."""
+
+
+class CardError(OSError):
+    """The card is not to be written to; `words` say why, to the user."""
+
+    def __init__(self, words: str, place: Path) -> None:
+        super().__init__(errno.ENODEV, words, str(place))
+        self.words = words
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,18 @@ class Disk:
     def update(self, path: Path) -> int:
         """Open a file that is there for `write_at`; its content stays."""
         return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
+    def cut(self, fd: int, size: int) -> None:
+        """Take away what is behind the first `size` bytes."""
+        os.ftruncate(fd, size)
+
+    def hold(self, fd: int) -> bool:
+        """Claim an open file until it is closed; False when another program has it."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def write_at(self, fd: int, data: bytes, offset: int) -> None:
         """Write in place: where the file has its full length already it needs no room on the disk."""
@@ -211,6 +232,8 @@ def is_full(error: OSError) -> bool:
 
 def words_for(error: OSError, place: Path) -> str:
     """What the user is told about an I/O error while recording to `place`."""
+    if isinstance(error, CardError):
+        return error.words
     if is_full(error):
         return f"Disk full: free space on {place}"
     if error.errno == errno.EROFS:

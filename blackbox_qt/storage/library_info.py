@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from blackbox_qt.core import trust
 from blackbox_qt.core.clock import NS, Anchor
 from blackbox_qt.core.packet import NO_LOSS
 from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.storage.sidecar import NOTHING, Dating, Sidecar
-
-TRUST = ("gps", "ntp", "rtc", "phone", "manual")
-"""Where a time may come from, best first; anything else is worth less than all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +59,26 @@ class SegmentInfo:
 
     @property
     def dating(self) -> Anchor | Dating | None:
-        """The pair of clocks that is worth most: the file's or one that was learnt later; among equals the latest."""
+        """The pair of clocks to believe: the file's or one that was learnt later; if nobody vouches, the file's."""
         known: list[Anchor | Dating] = [self.anchor] if self.anchor else []
-        return max(reversed([*known, *self.sidecar.dates]), key=worth, default=None)
+        return trust.best([*known, *self.sidecar.dates]) or self.anchor
 
     @property
     def dated(self) -> bool:
         """Whether somebody vouches for its time."""
         best = self.dating
-        return best is not None and best.source in TRUST
+        return best is not None and trust.vouched(best)
 
     def utc_ns(self, t_ns: int) -> int | None:
         """A boot time as UTC, ns since 1970, by the best dating; None without one. See `dated` for what it is worth."""
         best = self.dating
-        return best.utc_ns + t_ns - best.boot_ns if best else None
+        return trust.utc_at(best, t_ns) if best else None
 
     def covers(self, first_ns: int, last_ns: int) -> bool:
         """Whether some of it lies between two boot times (both included) of its own start of the machine."""
         if self.first_t_ns is None or self.last_t_ns is None:
             return False
         return self.first_t_ns <= last_ns and self.last_t_ns >= first_ns
-
-
-def worth(dating: Anchor | Dating) -> tuple[int, int]:
-    """A key for comparing: the more the better."""
-    rank = len(TRUST) - TRUST.index(dating.source) if dating.source in TRUST else 0
-    known = dating.uncertainty_ns if dating.uncertainty_ns is not None else 1 << 62
-    return rank, -known
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from blackbox_qt.core import trust
 from blackbox_qt.core.clock import Anchor
 from blackbox_qt.storage import record_read, sidecar
 from blackbox_qt.storage.disk import Disk, Found
 from blackbox_qt.storage.fmp4 import RECORD_UUID
 from blackbox_qt.storage.fmp4_read import MAX_INIT, MAX_RECORD, RECORD_HEAD
-from blackbox_qt.storage.library_info import SegmentInfo, worth
+from blackbox_qt.storage.library_info import SegmentInfo
 from blackbox_qt.storage.record import Body
 from blackbox_qt.storage.segment import PART, SegmentName
 from blackbox_qt.storage.sidecar import Sidecar
@@ -97,7 +98,7 @@ def _torn(info: SegmentInfo, body: Body) -> SegmentInfo:
 
 
 def _better(one: Anchor | None, other: Anchor) -> Anchor:
-    return other if one is None or worth(other) >= worth(one) else one
+    return other if one is None or trust.worth(other) >= trust.worth(one) else one
 
 
 def _first_record(disk: Disk, fd: int) -> Body:

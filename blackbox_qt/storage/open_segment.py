@@ -91,6 +91,7 @@ class OpenSegment:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final))
         self._fd = self._disk.create(self.path)
         self._made = True
+        self._disk.hold(self._fd)  # so that another program does not take it for one that a power cut left
         self._note(state="open")
         name, clock = self.place.name, self._clock
         link = self.place.link

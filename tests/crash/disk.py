@@ -11,7 +11,7 @@ from pathlib import Path
 from blackbox_qt.storage.disk import Disk
 from tests.storage.fakes import FaultDisk
 
-LOOKS = {"close", "list", "exists", "is_dir", "device", "space", "open_read", "size", "read_at", "read_small"}
+LOOKS = {"close", "list", "look", "hold", "exists", "is_dir", "device", "space", "open_read", "size", "read_at", "read_small"}
 """Operations of the Disk that change nothing, and so are not in the log."""
 COMPOSED = {"write_small", "probe"}
 """Those made of others by calling them: what they do is in the log by itself."""
@@ -97,6 +97,12 @@ class RecordingDisk(Disk):
 
     def update(self, path: Path) -> int:
         return self._opened(super().update(path), path, fresh=False)
+
+    def cut(self, fd: int, size: int) -> None:
+        super().cut(fd, size)
+        with self._lock:
+            node, path = self._open[fd]
+            self._note(Op("cut", node, path, at=size))
 
     def write_at(self, fd: int, data: bytes, offset: int) -> None:
         super().write_at(fd, data, offset)
