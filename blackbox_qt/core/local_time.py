@@ -36,6 +36,14 @@ def local(utc_ns: int, zone: str = "") -> datetime:
     return moment.astimezone()
 
 
+def offset_s(utc_ns: int, zone: str = "") -> int:
+    """Seconds that the zone's clocks are ahead of UTC at that moment; 0 where no calendar has it."""
+    if not 0 <= utc_ns < _LAST_NS:
+        return 0
+    ahead = local(utc_ns, zone).utcoffset()
+    return 0 if ahead is None else round(ahead.total_seconds())
+
+
 def source_words(source: str, uncertainty_ns: int | None) -> str:
     """`phone ±1 s`, `NTP ±12 ms`, `manual` when nothing is known of how wrong it may be."""
     name = _ABBREVIATIONS.get(source, source)
