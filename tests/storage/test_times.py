@@ -1,4 +1,4 @@
-"""The file of who said what time it was: what is there survives, what is torn harms nothing, it does not grow for ever."""
+"""Who said what time it was: what is durable survives, what is torn harms nothing, it does not grow for ever."""
 
 from __future__ import annotations
 
