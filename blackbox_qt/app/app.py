@@ -14,6 +14,7 @@ from blackbox_qt.app.reconfigure import ReconfigureError, Reconfigurer
 from blackbox_qt.app.recorder import OnCrash
 from blackbox_qt.app.reporter import Reporter
 from blackbox_qt.app.status import DiskStatus, Status, overall
+from blackbox_qt.app.timekeeping import Timekeeper
 from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import NS, Clock, SystemClock
 from blackbox_qt.core.worker import Worker, in_words
@@ -49,7 +50,8 @@ class App:
         restart: Callable[[], None] | None = None,
     ) -> None:
         self.config = config
-        self.clock = clock or SystemClock()
+        self.time = Timekeeper(clock or SystemClock(), config.time.zone)
+        self.clock: Clock = self.time
         self.data = config.storage.data.expanduser()
         self.stopped_well = True
         self.restarting = ""  # why a fresh process must take this one's place, once that is decided
@@ -184,6 +186,7 @@ class App:
             cameras=cameras,
             disk=self._disk_seen,
             viewers=sum(c.stream.viewers for c in cameras),
+            time=self.time.status(),
         )
 
     def _look_around(self) -> None:

@@ -107,18 +107,50 @@ class DiskStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkStatus:
+    """What is kept because somebody pressed MARK.
+
+    Threads: immutable, any.
+    """
+
+    count: int = 0  # marks on the card, without those that were undone
+    running: str = ""  # the mark that keeps what is recorded now; empty when none does
+    left_s: float | None = None  # it does so for so long; None for a whole trip, or when none does
+    whole_trip: bool = False  # all of this trip is kept
+    waiting: int = 0  # asked for, and not on the card yet
+    words: str = ""  # why they wait; empty when well
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStatus:
+    """What is known of the time.
+
+    Threads: immutable, any.
+    """
+
+    words: str = "time unknown"  # or `2026-11-20 14:07:31 KST · phone ±1 s`
+    source: str = "unsynced"  # gps | ntp | rtc | phone | manual | unsynced
+    uncertainty_s: float | None = None  # None: unknown
+    conflict: str = ""  # who says otherwise, one sentence; empty when all agree
+    zone: str = ""  # in which times are shown; empty: the system's
+    offset_s: int = 0  # of that zone's clocks now, ahead of UTC
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Threads: immutable, any."""
 
     version: str
     uptime_s: float
     utc_ns: int
-    utc_source: str  # ntp | unsynced: whether anybody vouches for the clock
+    utc_source: str  # gps | ntp | rtc | phone | manual | unsynced: who vouches for utc_ns
     recording: RecordingState  # of all cameras together: the worst one's
     words: str  # the strip's sentence, empty when well
     cameras: tuple[CameraStatus, ...]
     disk: DiskStatus
     viewers: int
+    marks: MarkStatus = MarkStatus()
+    time: TimeStatus = TimeStatus()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types, ready for JSON."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from blackbox_qt.app.status import TimeStatus
 from blackbox_qt.core import trust
 from blackbox_qt.core.clock import Anchor, Clock
 from blackbox_qt.core.local_time import UNSYNCED, local_words, offset_s
@@ -25,20 +26,6 @@ MOST_WITNESSES = 48
 
 class TimeError(Exception):
     """Somebody's time is not taken; one sentence for him."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimeStatus:
-    """What is known of the time, for window, page and log.
-
-    Threads: immutable, any.
-    """
-
-    words: str  # `2026-11-20 14:07:31 KST · phone ±1 s`, or `time unknown`
-    source: str  # gps | ntp | rtc | phone | manual | unsynced
-    uncertainty_s: float | None  # None: unknown
-    conflict: str  # who says otherwise; empty when all agree
-    offset_s: int  # of the zone in which times are shown, from UTC, now
 
 
 class Timekeeper:
@@ -140,7 +127,7 @@ class Timekeeper:
         now = self.anchor()
         words = local_words(now.utc_ns, self.zone, now.source, now.uncertainty_ns)
         within = None if now.uncertainty_ns is None else round(now.uncertainty_ns / trust.NS, 3)
-        return TimeStatus(words, now.source, within, self.conflict(), offset_s(now.utc_ns, self.zone))
+        return TimeStatus(words, now.source, within, self.conflict(), self.zone, offset_s(now.utc_ns, self.zone))
 
     def conflict(self) -> str:
         """One sentence about who disagrees in this start of the machine; empty when nobody does."""
