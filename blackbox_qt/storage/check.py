@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from blackbox_qt.storage.disk import Disk
@@ -25,6 +26,25 @@ class ChainNote:
     bad: bool  # evidence of change; False: worth knowing
 
 
+@dataclass(slots=True)
+class Again:
+    """What the records of repeated frames tell twice.
+
+    Threads: one owner.
+    """
+
+    lost: Counter[str] = field(default_factory=Counter)  # by cause
+    gaps: list[Gap] = field(default_factory=list)
+
+    def add(self, report: SegmentReport, before: SegmentReport) -> None:
+        """`report` repeats frames of `before`: from a key frame on, which begins a fragment in both."""
+        since = report.first_t_ns
+        assert since is not None
+        for t_ns, lost in before.losses:
+            self.lost += lost if t_ns >= since else Counter()
+        self.gaps += [gap for gap in before.gaps if gap.t_ns >= since]
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """What was found in all the files.
@@ -37,6 +57,7 @@ class CheckResult:
     repeated: int  # frames that are in two segments because they were written again after an error
     errors: tuple[str, ...]  # paths that could not be looked at, in words
     between: tuple[Gap, ...] = ()  # from the end of one segment to the beginning of the one that continues it
+    again: Again = field(default_factory=Again)  # what the repeated frames brought with them a second time
 
     @property
     def ok(self) -> bool:
@@ -52,12 +73,23 @@ class CheckResult:
     @property
     def gaps(self) -> int:
         """Places where pictures are missing or the camera's clock went back, in the segments and between them."""
-        return len(self.between) + sum(len(report.gaps) for report in self.segments)
+        return len(self.between) + sum(len(report.gaps) for report in self.segments) - len(self.again.gaps)
 
     @property
     def missing(self) -> int:
         """Numbers the driver gave to pictures that are not here."""
-        return sum(gap.frames for gap in self.between) + sum(report.missing for report in self.segments)
+        twice = sum(gap.frames for gap in self.again.gaps)
+        return sum(gap.frames for gap in self.between) + sum(report.missing for report in self.segments) - twice
+
+    @property
+    def lost(self) -> Counter[str]:
+        """Frames recorded as lost, by cause, each once: what the live status said while this was recorded."""
+        return sum((report.lost for report in self.segments), Counter[str]()) - self.again.lost
+
+    @property
+    def unexplained(self) -> int:
+        """Frames that are missing and that no record tells of."""
+        return max(0, self.missing - self.lost.total())
 
 
 def check_paths(paths: Iterable[Path], disk: Disk | None = None) -> CheckResult:
@@ -70,8 +102,9 @@ def check_paths(paths: Iterable[Path], disk: Disk | None = None) -> CheckResult:
     reports = tuple(sorted((verify(disk, file) for file in dict.fromkeys(files)), key=_order))
     notes: list[ChainNote] = []
     gaps: list[Gap] = []
-    repeated = sum(_check_chain(one, notes, gaps) for one in _libraries(reports))
-    return CheckResult(reports, tuple(notes), repeated, tuple(errors), tuple(gaps))
+    twice = Again()
+    repeated = sum(_check_chain(one, notes, gaps, twice) for one in _libraries(reports))
+    return CheckResult(reports, tuple(notes), repeated, tuple(errors), tuple(gaps), twice)
 
 
 def _files(disk: Disk, path: Path, errors: list[str]) -> Iterator[Path]:
@@ -106,7 +139,7 @@ def _libraries(reports: Sequence[SegmentReport]) -> list[list[SegmentReport]]:
     return list(groups.values())
 
 
-def _check_chain(reports: Sequence[SegmentReport], notes: list[ChainNote], gaps: list[Gap]) -> int:
+def _check_chain(reports: Sequence[SegmentReport], notes: list[ChainNote], gaps: list[Gap], twice: Again) -> int:
     """Add what is to be said of one camera's segments; returns how many frames were written twice."""
     repeated = 0
     by_stem = {report.name.stem: report for report in reports if report.name}
@@ -125,6 +158,8 @@ def _check_chain(reports: Sequence[SegmentReport], notes: list[ChainNote], gaps:
         notes += [note] if note else []
         again = _repeated(report, before)
         repeated += again
+        if again and before:
+            twice.add(report, before)
         gap = None if again or before is None else _gap(before, report)
         if before and gap:
             gaps.append(gap)

@@ -29,8 +29,16 @@ def _summary(result: CheckResult) -> str:
     again = f" ({result.repeated} more were written twice)" if result.repeated else ""
     gaps = "1 gap" if result.gaps == 1 else f"{result.gaps} gaps"
     holes = f"; {gaps}, {result.missing} frame numbers missing" if result.gaps else ""
+    holes += _causes(result)
     verdict = "All is as it was recorded." if result.ok else "NOT all is as it was recorded."
     return f"{len(result.segments)} files, {result.frames} frames{again}, {seconds:.1f} s{holes}. {verdict}"
+
+
+def _causes(result: CheckResult) -> str:
+    """The truth meter's total: every missing frame with its cause, and how many have none."""
+    causes = [f"{count} {cause}" for cause, count in sorted(result.lost.items())]
+    unknown = [f"{result.unexplained} without a recorded cause"] if result.unexplained else []
+    return f"; lost: {', '.join(causes + unknown)}" if causes or unknown else ""
 
 
 def report_lines(report: SegmentReport) -> list[str]:

@@ -37,14 +37,17 @@ class Gap:
 
 
 GAP_NS = NS
-"""Pictures further apart than this are a gap even if the driver's numbers have no hole."""
+"""Pictures further apart than this are a gap even if no number says that one is missing: the camera was away."""
+EXPOSURE_NS = 2 * NS
+"""But where the driver's numbers follow each other the night is dark: later than this a camera is taken for stalled."""
 
 
 def gap_between(before: tuple[int, int], after: tuple[int, int]) -> Gap | None:
     """What is odd between two pictures that follow each other, given as (number, t_ns); None: nothing."""
     missing = max(0, after[0] - before[0] - 1)
     length = after[1] - before[1]
-    return Gap(before[1], length, missing) if missing or not 0 < length <= GAP_NS else None
+    longest = EXPOSURE_NS if after[0] == before[0] + 1 else GAP_NS
+    return Gap(before[1], length, missing) if missing or not 0 < length <= longest else None
 
 
 def gap_words(gap: Gap) -> str:
@@ -80,6 +83,7 @@ class SegmentReport:
     frames: int = 0
     key_frames: int = 0
     lost: Counter[str] = field(default_factory=Counter)  # frames missing, by cause, as recorded
+    losses: tuple[tuple[int, Counter[str]], ...] = ()  # the same by fragment: (its first t_ns, what is missing before)
     missing: int = 0  # holes in the driver's frame numbers
     gaps: tuple[Gap, ...] = ()  # the first 1000
     first_t_ns: int | None = None

@@ -63,6 +63,7 @@ class _Look:
         self._good_end = 0
         self._frames = self._keys = self._missing = 0
         self._lost: Counter[str] = Counter()
+        self._losses: list[tuple[int, Counter[str]]] = []
         self._gaps: list[Gap] = []
         self._first: tuple[int, int] | None = None  # number, t_ns
         self._last: tuple[int, int] | None = None
@@ -119,6 +120,8 @@ class _Look:
     def _add_frames(self, record: FragmentRecord) -> None:
         self._consider(record.anchor)
         self._lost.update(record.lost)
+        if record.lost and len(self._losses) < _MAX_KEPT:
+            self._losses.append((record.times_ns[0], record.lost))
         self._frames += len(record.times_ns)
         for frame in zip(record.seqs, record.times_ns, strict=True):
             self._compare(frame)
@@ -170,6 +173,7 @@ class _Look:
             frames=self._frames,
             key_frames=self._keys,
             lost=self._lost,
+            losses=tuple(self._losses),
             missing=self._missing,
             gaps=tuple(self._gaps),
             first_t_ns=self._first[1] if self._first else None,

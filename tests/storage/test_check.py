@@ -270,7 +270,10 @@ def test_a_gap_between_two_segments_is_told_and_counted(tmp_path: Path) -> None:
     assert result.ok
     assert notes(tmp_path) == ["gap of 3.033 s, 7 frames, since front-000001-00001 ended (full)"]
     assert (result.gaps, result.missing) == (1, 7)
-    assert lines(result)[-1] == "2 files, 90 frames, 2.9 s; 1 gap, 7 frame numbers missing. All is as it was recorded."
+    assert lines(result)[-1] == (
+        "2 files, 90 frames, 2.9 s; 1 gap, 7 frame numbers missing; lost: 7 without a recorded cause. "
+        "All is as it was recorded."
+    )
 
 
 def test_numbers_missing_between_two_segments_are_a_gap_too(tmp_path: Path) -> None:
