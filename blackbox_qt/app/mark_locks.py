@@ -1,0 +1,87 @@
+"""From a mark to the locks in the sidecars of the segments it covers; the same for a mark of before a crash."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from blackbox_qt.core.clock import Clock
+from blackbox_qt.storage.disk import StorageError
+from blackbox_qt.storage.library import Library, SegmentInfo
+from blackbox_qt.storage.marks import Mark
+from blackbox_qt.storage.segment import SegmentName
+from blackbox_qt.storage.sidecar import Lock
+
+log = logging.getLogger(__name__)
+
+
+class MarkLocks:
+    """Puts a mark's lock on every finished segment that it covers, in all libraries, or takes it away.
+
+    `cameras()` are those that record: what lies between their last finished segment and now is not written yet.
+    What was locked once in this process is not locked again: the retention may have taken it back since.
+
+    Threads: one at a time; blocks on the disk.
+    """
+
+    def __init__(
+        self, clock: Clock, libraries: Callable[[], Iterable[Library]], cameras: Callable[[], Collection[str]]
+    ) -> None:
+        self._clock = clock
+        self._libraries = libraries
+        self._cameras = cameras
+        self._given: set[tuple[Path, SegmentName, Lock]] = set()
+
+    def drive(self, mark: Mark) -> bool:
+        """Do what can be done now for a mark that is not settled; True when nothing is left. Raises OSError."""
+        libraries = list(self._libraries())
+        if mark.undone:
+            self._take_away(mark, libraries)
+            return all(library.loaded.is_set() for library in libraries)
+        segments = [(one, s) for one in libraries for s in one.segments(machine_boot=mark.machine_boot)]
+        for library, segment in segments:
+            if segment.state == "finished" and mark.covers(segment):
+                self._give(mark, library, segment)
+        return all(one.loaded.is_set() for one in libraries) and self._is_whole(mark, [s for _, s in segments])
+
+    def _give(self, mark: Mark, library: Library, segment: SegmentInfo) -> None:
+        key = library.root, segment.name, mark.lock
+        if key in self._given:
+            return
+        if mark.lock not in segment.sidecar.locks:
+            _changed(lambda: library.lock(segment.name, mark.lock))
+        self._given.add(key)
+
+    @staticmethod
+    def _take_away(mark: Mark, libraries: Iterable[Library]) -> None:
+        for library in libraries:
+            for segment in library.segments(mark=mark.id):
+                _changed(lambda one=library, s=segment: one.unlock(s.name, mark.id))  # type: ignore[misc]
+
+    def _is_whole(self, mark: Mark, segments: Iterable[SegmentInfo]) -> bool:
+        """Whether every picture of its time is in a finished segment: nothing can come that it covers."""
+        if mark.is_running(self._clock.machine_boot, self._clock.boot_ns()):
+            return False
+        if any(s.state == "open" and not _begins_after(s, mark) for s in segments):
+            return False
+        if mark.machine_boot != self._clock.machine_boot:
+            return True
+        past = {s.name.camera for s in segments if s.state == "finished" and _ends_after(s, mark)}
+        return past >= set(self._cameras())
+
+
+def _changed(change: Callable[[], object]) -> None:
+    """A segment that was deleted meanwhile has nothing to keep."""
+    try:
+        change()
+    except StorageError as error:
+        log.info("%s", error)
+
+
+def _begins_after(segment: SegmentInfo, mark: Mark) -> bool:
+    return mark.until_ns is not None and segment.first_t_ns is not None and segment.first_t_ns > mark.until_ns
+
+
+def _ends_after(segment: SegmentInfo, mark: Mark) -> bool:
+    return mark.until_ns is not None and segment.last_t_ns is not None and segment.last_t_ns >= mark.until_ns
