@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from blackbox_qt.app import words
 from blackbox_qt.app.status import Status
+from blackbox_qt.core.local_time import local
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def clock_text(status: Status) -> str:
     """Local time of day, or that nobody vouches for it."""
     if status.utc_source == "unsynced":
         return words.NO_TIME
-    return time.strftime("%H:%M", time.localtime(status.utc_ns // 1_000_000_000))
+    return f"{local(status.utc_ns, status.time.zone):%H:%M}"
 
 
 def watching_text(viewers: int) -> str:

@@ -81,14 +81,15 @@ function recordingState() {
 function clock(mood) {
   if (!status || !reachable) return "";
   if (status.utc_source === "unsynced") return mood === "well" ? words.noTime : ""; // an alarm needs the room
-  const now = new Date(status.utc_ns / 1e6 + performance.now() - statusAt);
-  return now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const now = new Date(status.utc_ns / 1e6 + status.time.offset_s * 1000 + performance.now() - statusAt);
+  return now.toISOString().slice(11, 16); // in the box's zone, as its own screen says it
 }
 
 // What is wrong with cameras that are not shown large; the large one has its words on the picture.
 function showFaults() {
   const list = !reachable || !status ? [] : status.cameras.filter((c) => c.name !== camera && troubles(c)).map(
     (c) => `${c.name.toUpperCase()}: ${troubles(c)}`);
+  if (reachable && status && status.time.conflict) list.push(status.time.conflict);
   const items = [...$("faults").children].map((item) => item.textContent);
   if (items.join("\n") === list.join("\n")) return;
   $("faults").replaceChildren(...list.map((text) => Object.assign(document.createElement("li"), { textContent: text })));

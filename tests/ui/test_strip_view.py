@@ -19,6 +19,11 @@ def test_the_clock_is_local_and_only_shown_when_somebody_vouches_for_it() -> Non
     assert strip_view(replace(WELL, utc_source="unsynced")).clock == "–:–– no time"
 
 
+def test_the_clock_is_that_of_the_zone_that_was_set() -> None:
+    seoul = replace(WELL.time, zone="Asia/Seoul")
+    assert strip_view(replace(WELL, time=seoul, utc_ns=1_795_151_251 * 10**9)).clock == "14:07"
+
+
 def test_an_alarm_has_no_room_for_an_unknown_time() -> None:
     status = replace(WELL, recording="idle", utc_source="unsynced", cameras=(camera_status(state="idle"),))
     assert strip_view(status).clock == ""
