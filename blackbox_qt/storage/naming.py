@@ -9,6 +9,7 @@ from pathlib import Path
 from blackbox_qt.core.clock import NS
 from blackbox_qt.storage.disk import words_for
 from blackbox_qt.storage.open_segment import FinishedSegment, OpenSegment
+from blackbox_qt.storage.segment import Place
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,18 @@ class Naming:
     Threads: the Writer's; `words`, `named` any.
     """
 
-    def __init__(self, data: Path, on_segment: Callable[[FinishedSegment], None]) -> None:
+    def __init__(
+        self,
+        data: Path,
+        on_segment: Callable[[FinishedSegment], None],
+        lacks: Callable[[Place], bool] = lambda _: False,
+    ) -> None:
         self.words = ""  # what went wrong at the last try
         self.named = 0
         self.retry = Retry()
         self._data = data
         self._on_segment = on_segment
+        self._lacks = lacks  # whether another card is there than the one with this place
         self._unnamed: list[OpenSegment] = []
 
     def add(self, segment: OpenSegment) -> None:
@@ -56,28 +63,39 @@ class Naming:
         return self.retry.at_ns if self._unnamed else None
 
     def step(self, now: int) -> None:
-        """Name what can be named. No OSError leaves here: the pictures are safe, recording must not suffer."""
-        while self._unnamed and now >= self.retry.at_ns:
-            try:
-                finished = self._unnamed[0].name()
-            except OSError as error:
-                if not self._is_gone(self._unnamed[0]):
-                    self._failed(error, now)
-                    return
-                finished = None
-            del self._unnamed[0]
-            self.words = ""
+        """Name what can be named. No OSError leaves here: the pictures are safe, recording must not suffer.
+
+        One that cannot be does not keep those after it from their names: it may be on a card that was pulled.
+        """
+        if not self._unnamed or now < self.retry.at_ns:
+            return
+        self.words, left = "", []
+        for segment in self._unnamed:
+            if not self._name(segment):
+                left.append(segment)
+        self._unnamed = left
+        if left:
+            self.retry.failed(now)
+        else:
             self.retry.reset()
-            if finished is not None:
-                self.named += 1
-                self._on_segment(finished)
+
+    def _name(self, segment: OpenSegment) -> bool:
+        """False when it must be tried again."""
+        try:
+            finished = segment.name()
+        except OSError as error:
+            if self._is_gone(segment):
+                return True
+            self.words = self.words or self._words(error, segment)
+            return False
+        self.named += 1
+        self._on_segment(finished)
+        return True
 
     def _is_gone(self, segment: OpenSegment) -> bool:
-        if gone := segment.gone:
+        if gone := segment.gone or self._lacks(segment.place):
             log.warning("%s was taken away before it had its final name", segment.path)
         return gone
 
-    def _failed(self, error: OSError, now: int) -> None:
-        stem = self._unnamed[0].place.name.stem
-        self.words = f"{words_for(error, self._data)}: {stem} is whole, but its final name is not safe"
-        self.retry.failed(now)
+    def _words(self, error: OSError, segment: OpenSegment) -> str:
+        return f"{words_for(error, self._data)}: {segment.place.name.stem} is whole, but its final name is not safe"

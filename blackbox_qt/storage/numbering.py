@@ -10,23 +10,26 @@ from blackbox_qt.storage.disk import Disk
 _DIGITS = 9
 
 
-def next_number(disk: Disk, folder: Path, counter: str, names: re.Pattern[str]) -> int:
+def next_number(disk: Disk, folder: Path, counter: str, names: re.Pattern[str], floor: int = 0) -> int:
     """Count one up, durably, before anything is named after it; OSError when the disk refuses.
 
     counter: the file in `folder` that holds the last number given; lost or broken, it is made again. names: matches the
-    whole of every name in `folder` that bears a number, the number in its group 1.
+    whole of every name in `folder` that bears a number, the number in its group 1. floor: it is above this one too.
 
     Threads: one at a time for a folder; blocks on the disk.
     """
-    number = max(_counted(disk, folder / counter), _highest(disk, folder, names)) + 1
+    number = max(floor, last_number(disk, folder, counter), _highest(disk, folder, names)) + 1
     disk.write_small(folder / counter, b"%d\n" % number)
     return number
 
 
-def _counted(disk: Disk, path: Path) -> int:
-    """0 when the file is lost or holds no number."""
+def last_number(disk: Disk, folder: Path, counter: str) -> int:
+    """The last number that was counted; 0 when the file is lost or holds none. OSError when the disk refuses.
+
+    Threads: any; blocks on the disk.
+    """
     try:
-        text = disk.read_small(path, 32).strip()
+        text = disk.read_small(folder / counter, 32).strip()
     except FileNotFoundError:
         return 0
     return int(text) if text.isdigit() and len(text) <= _DIGITS else 0

@@ -34,7 +34,7 @@ class FinishedSegment:
     path: Path
     name: SegmentName
     stream: StreamInfo
-    reason: str  # full | stopped | paused | stream-changed | clock-changed
+    reason: str  # full | stopped | paused | stream-changed | clock-changed | moved
     frames: int
     bytes: int
     first_t_ns: int

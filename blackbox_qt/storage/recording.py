@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.packet import NO_LOSS, Packet, StreamInfo
-from blackbox_qt.storage.disk import words_for
 from blackbox_qt.storage.intake import Intake
 from blackbox_qt.storage.memory import Entry
 from blackbox_qt.storage.naming import Naming, Retry
@@ -38,7 +37,7 @@ class Recording(Intake):
         self._store = store
         self._disk = store.disk
         self._settings = settings
-        self._naming = Naming(store.data, on_segment)
+        self._naming = Naming(store.data, on_segment, store.lacks)
         self._segment_ns = round(settings.segment_s * NS)
         self._segment: OpenSegment | None = None  # from here on: written by step() only
         self._unsynced_fragments = 0
@@ -125,7 +124,12 @@ class Recording(Intake):
             return entry.cut
         if entry.packet.stream is not segment.stream:
             return "stream-changed"
-        return "full" if segment.is_due(entry.packet, self._segment_ns) else ""
+        if not (entry.packet.key and segment.totals.frames):
+            return ""
+        if self._store.is_left(segment.place):
+            return "moved"
+        full = segment.is_due(entry.packet, self._segment_ns) or self._store.outgrown(segment.place, segment.bytes)
+        return "full" if full else ""
 
     def _write(self, taken: list[Entry], follower: Packet | None) -> None:
         opened = self._segment is None
@@ -193,15 +197,21 @@ class Recording(Intake):
             self._durable += self._memory.mark_synced()
 
     def _close_if_stopped(self) -> None:
-        """A pause or the end of all recording closes the segment once everything is in it."""
+        """A pause or the end of all recording closes the segment once everything is in it.
+
+        So does a card that is to be left while no pictures come that could begin another segment.
+        """
+        segment = self._segment
         with self._lock:
             rest = self._memory.unsynced and self._memory.waiting
             finish_by = self._finish_by
             paused = self._is_paused(self._clock.boot_ns())
-        if rest or not (finish_by is not None or paused):
+            idle = self._must_flush(self._clock.boot_ns())
+        left = segment is not None and idle and self._store.is_left(segment.place)
+        if rest or not (finish_by is not None or paused or left):
             return
-        if self._segment is not None:
-            self._close("paused" if finish_by is None else "stopped")
+        if segment is not None:
+            self._close("stopped" if finish_by is not None else "paused" if paused else "moved")
         unnamed = self._naming.due_ns()
         self._ended = finish_by is not None and (unnamed is None or unnamed > finish_by)
 
@@ -215,7 +225,7 @@ class Recording(Intake):
 
     def _fail(self, error: OSError) -> None:
         """The descriptor may lie from now on: leave the file, and write what is not durable to a new one."""
-        self._fault = words_for(error, self._store.data)
+        self._fault = self._store.failed(error, self._segment.place if self._segment else None)
         self._retry.failed(self._clock.boot_ns())
         self.abandon(discard=self._finish_by is None)  # at the end it may be the last that is left of these pictures
 

@@ -18,7 +18,8 @@ _CAMERA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _STEM = re.compile(rf"({_CAMERA.pattern})-(\d{{6,9}})-(\d{{5,9}})")
 # The highest start among the names present: of folders, and of files that were moved up.
 _BOOT = re.compile(r"(?:.*-)?(\d{6,9})(?:-\d{5,9}\..*)?")
-_COUNTER = "boots"
+COUNTER = "boots"
+"""The file in a library's folder that holds the number of its last start."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,6 +89,7 @@ class Store:
         self.data = data
         self._lock = threading.Lock()
         self._boots: dict[Path, int] = {}
+        self._ours: set[tuple[Path, int]] = set()
         self._seqs: dict[tuple[Path, str], int] = {}
         self._links: dict[tuple[Path, str], Link] = {}
         self._below: int | None = None  # the file system that shows when the card is gone; None: there is no card
@@ -120,6 +122,10 @@ class Store:
     def library(self, origin: str) -> Path:
         return self.data / ("recordings" if origin == "camera" else "demo")
 
+    def ours(self, root: Path) -> frozenset[int]:
+        """The starts of a library that are this program's: what is in their folders is under way. Never waits."""
+        return frozenset(boot for folder, boot in tuple(self._ours) if folder == root)
+
     def place(self, camera: str, origin: str) -> Place:
         """A new name and what it continues; OSError when the disk refuses."""
         root = self.library(origin)
@@ -148,12 +154,35 @@ class Store:
     def _start(self, root: Path) -> int:
         """Count this start before anything is named after it."""
         self.disk.mkdir(root)
-        boot = next_number(self.disk, root, _COUNTER, _BOOT)
+        boot = next_number(self.disk, root, COUNTER, _BOOT, self._floor(root))
         self.disk.mkdir(root / f"{boot:06d}")
         self.disk.sync_dir(root)
         self.disk.sync_dir(self.data)
         self._boots[root] = boot
+        self._ours.add((root, boot))
         return boot
+
+    # ---- what a store with a card and a ring beside it knows better (see shelter.py)
+
+    def _floor(self, root: Path) -> int:
+        """Starts of this library are numbered above it."""
+        return 0
+
+    def is_left(self, place: Place) -> bool:
+        """Whether recording should go on elsewhere: the segment at `place` ends with the next key frame."""
+        return False
+
+    def outgrown(self, place: Place, size: int) -> bool:
+        """Whether a segment of so many bytes is too large for where it is."""
+        return False
+
+    def lacks(self, place: Place) -> bool:
+        """Whether another card is there than the one that `place` is on."""
+        return False
+
+    def failed(self, error: OSError, place: Place | None) -> str:
+        """An I/O error, while something was written at `place`; what to tell the user."""
+        return words_for(error, self.data)
 
 
 def _reason(error: OSError, data: Path) -> str:

@@ -67,6 +67,10 @@ class Writer:
         """The user ends the pause early."""
         self._recording.resume()
 
+    def nudge(self) -> None:
+        """Look again now, also if no packet comes: where to record may have changed."""
+        self._wake.set()
+
     def finish(self, timeout_s: float) -> bool:
         """Write everything, end the segment, stop the thread; True when all of it is durable.
 
