@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,12 +40,12 @@ class StatusAnswer(Status):
     Threads: immutable, any.
     """
 
-    strip: Strip
+    strip: Strip = field(kw_only=True)  # others have defaults
 
 
 def answer(status: Status) -> StatusAnswer:
     """Threads: any."""
-    return StatusAnswer(**{field.name: getattr(status, field.name) for field in fields(status)}, strip=strip(status))
+    return StatusAnswer(**{one.name: getattr(status, one.name) for one in fields(status)}, strip=strip(status))
 
 
 class SessionRequest(_Model):
