@@ -14,6 +14,7 @@ from blackbox_qt.config_faults import AlarmsConfig, EmergencyConfig, HealthConfi
 from blackbox_qt.config_marks import MarksConfig
 from blackbox_qt.config_power import HotspotConfig as HotspotConfig
 from blackbox_qt.config_power import PowerConfig as PowerConfig
+from blackbox_qt.config_retention import RetentionConfig
 from blackbox_qt.config_section import Section
 from blackbox_qt.config_time import TimeConfig
 from blackbox_qt.config_words import sentence
@@ -162,6 +163,7 @@ class Config(Section):
     recovery: RecoveryConfig = RecoveryConfig()
     time: TimeConfig = TimeConfig()
     marks: MarksConfig = MarksConfig()
+    retention: RetentionConfig = RetentionConfig()
     emergency: EmergencyConfig = EmergencyConfig()
     alarms: AlarmsConfig = AlarmsConfig()
     shedding: SheddingConfig = SheddingConfig()

@@ -37,7 +37,7 @@ def test_every_setting_says_what_it_is() -> None:
     ("setting", "sentence"),
     [
         ("record.bitrat=1", "--set: record.bitrat is not a setting; known here: preset, bitrate_kbit, key_interval_s, threads"),
-        ("sound.on=1", "--set: sound is not a setting; known here: camera, record, storage, stream, web, window, power, hotspot, recovery, time, marks, emergency, alarms, shedding, health"),
+        ("sound.on=1", "--set: sound is not a setting; known here: camera, record, storage, stream, web, window, power, hotspot, recovery, time, marks, retention, emergency, alarms, shedding, health"),
         ("record.bitrate_kbit=much", '--set: record.bitrate_kbit = "much" is not allowed; allowed: a whole number 200 to 100000'),
         ("record.bitrate_kbit=7", "--set: record.bitrate_kbit = 7 is not allowed; allowed: a whole number 200 to 100000"),
         ("stream.quality=101", "--set: stream.quality = 101 is not allowed; allowed: a whole number 1 to 100"),

@@ -149,6 +149,22 @@ class FaultDisk(Disk):
         self.bad_fds.discard(fd)
         return fd
 
+    def update(self, path: Path) -> int:
+        self._op("update", path)
+        fd = super().update(path)
+        self.bad_fds.discard(fd)
+        return fd
+
+    def write_at(self, fd: int, data: bytes, offset: int) -> None:
+        """In place it needs no room."""
+        self._op("write_at")
+        grows = max(0, offset + len(data) - os.fstat(fd).st_size)
+        if self.room is not None and grows > self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self.room is not None:
+            self.room -= grows
+        super().write_at(fd, data, offset)
+
     def write(self, fd: int, parts: Sequence[bytes]) -> None:
         self._op("write")
         data = b"".join(parts)
