@@ -20,6 +20,7 @@ from blackbox_qt.storage.memory import Entry, total_lost
 from blackbox_qt.storage.record import Body, Link, Totals
 from blackbox_qt.storage.segment import Place, SegmentName
 from blackbox_qt.storage.sidecar import NOTHING, Sidecar
+from blackbox_qt.storage.signature import Sign, unsigned
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class OpenSegment:
     Threads: the Writer's.
     """
 
-    def __init__(self, disk: Disk, place: Place, stream: StreamInfo, clock: Clock) -> None:
+    def __init__(self, disk: Disk, place: Place, stream: StreamInfo, clock: Clock, sign: Sign = unsigned) -> None:
         self.place = place
         self.stream = stream
         self.totals = Totals()
@@ -64,6 +65,7 @@ class OpenSegment:
         self._anchor: Anchor | None = None
         self._disk = disk
         self._clock = clock
+        self._sign = sign
         self._fd: int | None = None
         self._made = False  # the name is ours
         self._digest = place.link.digest
@@ -149,10 +151,13 @@ class OpenSegment:
         self.durable = Link(self.place.name.stem, self._digest)
 
     def end(self, reason: str) -> None:
-        """End record, index, sync: all but the name is durable on return."""
+        """End record, the device's signature of it, index, sync: all but the name is durable on return."""
         assert self._fd is not None
         self._anchor = self._clock.anchor()
         self._write([], record.end(reason, self.totals, self._anchor))
+        signed = self._sign(self.place.name, self._digest, "close")
+        if signed is not None:
+            self._write([], {**signed, "anchor": record.anchor_body(self._anchor)})
         self._reason = reason
         index = fmp4.index(self._index)
         self._disk.write(self._fd, [index])

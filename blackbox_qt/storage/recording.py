@@ -160,7 +160,7 @@ class Recording(Intake):
 
     def _open_next(self, stream: StreamInfo) -> OpenSegment:
         place = self._store.place(stream.camera, stream.origin)
-        self._segment = OpenSegment(self._disk, place, stream, self._clock)
+        self._segment = OpenSegment(self._disk, place, stream, self._clock, self._settings.sign)
         self._segment.open(self._settings.software)
         return self._segment
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from blackbox_qt.core.clock import NS, Anchor
 from blackbox_qt.storage.record import Link
 from blackbox_qt.storage.segment import SegmentName
+from blackbox_qt.storage.signature import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class SegmentReport:
     damage: tuple[Damage, ...] = ()
     torn_bytes: int = 0  # at the end, not part of the recording
     good_bytes: int = 0  # the file without them: what a player should be given
+    signature: Signature | None = None  # as it stands in the file; `storage.chain` says whether it is right
     digests: tuple[bytes, ...] = ()  # of the good records, in order
     times_ns: array[int] = field(default_factory=lambda: array("q"))  # of the good frames, in order
 

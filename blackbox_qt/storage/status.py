@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from blackbox_qt.storage.signature import Sign, unsigned
+
 State = Literal["idle", "recording", "paused", "fault"]
 
 
@@ -21,6 +23,7 @@ class WriterSettings:
     memory_s: float = 10.0  # video time that may wait for a slow card
     sync_ms: int = 0  # time between syncs; 0: after every fragment
     software: str = "blackbox-qt"  # name and version, sealed into every segment
+    sign: Sign = unsigned  # what signs a segment at its end
 
     @property
     def sync_s(self) -> float:

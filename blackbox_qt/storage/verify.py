@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from blackbox_qt.core.clock import Anchor
-from blackbox_qt.storage import record_read
+from blackbox_qt.storage import record_read, signature
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.fmp4 import IndexEntry
 from blackbox_qt.storage.record_read import FragmentRecord, Head
 from blackbox_qt.storage.report import Damage, Gap, SegmentReport, gap_between
 from blackbox_qt.storage.segment import PART, SegmentName
+from blackbox_qt.storage.signature import Signature
 from blackbox_qt.storage.walk import Piece, Walk, index_matches
 
 _MAX_KEPT = 1_000_000  # frames, records: what is remembered of one file, however large
@@ -69,6 +70,8 @@ class _Look:
         self._last: tuple[int, int] | None = None
         self._anchor: Anchor | None = None
         self._reason = ""
+        self._end = b""
+        self._signature: Signature | None = None
         self._digests: list[bytes] = []
         self._times = array("q")
 
@@ -112,7 +115,11 @@ class _Look:
             self._keys += sum(piece.moof.keys)
             self._add_frames(record)
         elif piece.kind == "end" and piece.body:
-            self._reason = record_read.end_reason(piece.body)
+            self._reason, self._end = record_read.end_reason(piece.body), piece.digest
+        elif piece.kind == "signature" and piece.body:
+            self._signature = signature.read(piece.body)
+            if self._end and self._signature.digest != self._end:
+                return "the signature is of another end record"
         elif piece.kind == "index" and not self._damage and not index_matches(source, piece, self._index):
             return "the index of key frames at the end does not match (the pictures are whole)"
         return ""
@@ -182,6 +189,7 @@ class _Look:
             last_seq=self._last[0] if self._last else 0,
             anchor=self._anchor,
             end_reason=self._reason,
+            signature=self._signature,
             damage=tuple(self._damage),
             torn_bytes=torn,
             good_bytes=size - torn,

@@ -32,7 +32,7 @@ class Piece:
     Threads: immutable, any.
     """
 
-    kind: str  # head | fragment | end | index | broken
+    kind: str  # head | fragment | end | signature | index | broken
     offset: int
     end: int
     words: str = ""  # what is wrong
@@ -50,7 +50,7 @@ class Walk:
     def __init__(self, source: Bytes) -> None:
         self._source = source
         self._previous: tuple[bytes, ...] = ()  # what the next record may build on
-        self._ended = False
+        self._ended = self._signed = False
 
     def __iter__(self) -> Iterator[Piece]:
         at = 0
@@ -70,6 +70,8 @@ class Walk:
         source = self._source
         first = box_at(source, at)
         if self._ended:
+            if first.kind == b"uuid" and not self._signed:
+                return self._verify("signature", at, first, None)
             if first.kind != b"mfra" or first.end != source.size:
                 raise FormatError("there is something after the end record", at)
             return Piece("index", at, first.end)
@@ -106,7 +108,8 @@ class Walk:
         words = "" if body.get("type") == kind else "a record of another kind than expected"
         if not words and not self._proves(start, box, record):
             words = "the bytes do not match their hash"
-        self._ended = not words and kind == "end"
+        self._ended = self._ended or (not words and kind == "end")
+        self._signed = kind == "signature"
         return Piece(kind, start, box.end, words, body, record.digest, moof)
 
     def _proves(self, start: int, box: Box, record: Record) -> bool:
