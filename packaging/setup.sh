@@ -61,7 +61,9 @@ peer_packages=(
 test_packages=(
   chromium chromium-driver curl dbus-daemon gir1.2-nm-1.0 git procps python3-dbusmock python3-gi shellcheck
 )
-lab_packages=(qemu-system-arm mmdebstrap debian-archive-keyring kmod cpio e2fsprogs xz-utils)
+lab_packages=(
+  qemu-system-arm qemu-user-static mmdebstrap debian-archive-keyring kmod cpio e2fsprogs xz-utils systemd-container
+)
 package_tools=(debhelper dpkg-dev '?lintian')
 
 needs=()  # system packages

@@ -174,6 +174,8 @@ def _mirrors() -> list[str]:
 
 
 def _forget_old() -> None:
-    made = sorted((p.parent for p in cache().glob("*/whole")), key=lambda p: p.stat().st_mtime, reverse=True)
+    """Machines only; bare.py keeps its own in order."""
+    whole = (p.parent for p in cache().glob("*/whole") if not p.parent.name.startswith("bare-"))
+    made = sorted(whole, key=lambda p: p.stat().st_mtime, reverse=True)
     for old in made[OLD_AFTER:]:
         shutil.rmtree(old)

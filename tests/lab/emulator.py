@@ -13,12 +13,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from tests.lab.build import ROOT, Image, LabError
+from tests.lab.build import ROOT, Image, LabError, cache
 from tests.lab.disk import DataDisk
 
-BOOT_LIMIT_S = 180.0
+BOOT_LIMIT_S = 300.0
+LAST_WORDS = 6000
+SYSTEMD = "/lib/systemd/systemd"
+# The journal on the console, too: of a boot that gets stuck it is all that is left.
+JOURNAL = "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info"
 SLACK_S = 60.0  # the guest's clock may be slower than ours
 NOT_BOOTED = "lab: the machine did not boot"
 """`.ci/run` looks for exactly this before it tries once more."""
@@ -56,9 +60,10 @@ def pack_project(path: Path) -> None:
 class Machine:
     """Boots on entry, is gone on exit. Its root disk forgets everything unless `keep`.
 
+    What its console said is kept in the cache when it ends: `console-lab-init` or `console-systemd`.
     `out` is a folder of this side that the guest has as /out. /project is a copy of this checkout as it was on entry.
     `disk` is a second disk of `disk_mb` MB, if asked for.
-    `init` is the guest's first program: /sbin/lab-init, or /lib/systemd/systemd in a machine built with that.
+    `init` is the guest's first program: /sbin/lab-init, or SYSTEMD in a machine built with that.
 
     Threads: one owner.
     """
@@ -77,6 +82,7 @@ class Machine:
         self.out.mkdir()
         self.console = self._folder / "console"
         self.disk = DataDisk.make(self._folder, disk_mb) if disk_mb else None
+        self._console_kept = cache() / f"console-{Path(init).name}"
         self._command = self._options(image, init, memory, keep)
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
@@ -86,12 +92,14 @@ class Machine:
     def _options(self, image: Image, init: str, memory: str, keep: bool) -> list[str]:
         root = f"file={image.folder / 'root.img'},format=raw,if=none,id=root,cache=unsafe"
         root += "" if keep else ",snapshot=on"
+        words = f"console=ttyAMA0 quiet panic=-1 mitigations=off lab.init={init}"
+        words += f" {JOURNAL}" if init == SYSTEMD else ""
         return [
             "setpriv", "--pdeathsig", "KILL",  # it goes with us, however we go
             "qemu-system-aarch64", "-machine", "virt,gic-version=3", "-cpu", "cortex-a76", "-accel", "tcg,thread=multi",
             "-smp", "2", "-m", memory, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-kernel", str(image.folder / "kernel"), "-initrd", str(image.folder / "initrd.gz"),
-            "-append", f"console=ttyAMA0 quiet panic=-1 mitigations=off lab.init={init}",
+            "-append", words,
             "-drive", root, "-device", "virtio-blk-pci,drive=root,serial=root",
             *(self.disk.options() if self.disk else ()),
             "-fsdev", f"local,id=out,path={self.out},security_model=none",
@@ -101,7 +109,7 @@ class Machine:
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=blackbox.lab",
         ]  # fmt: skip
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> Self:
         try:
             pack_project(self.out / "project.tar")
             self._boot()
@@ -189,7 +197,10 @@ class Machine:
         return self._process is not None and self._process.poll() is None
 
     def _last_words(self) -> str:
-        return self.console.read_text(errors="replace")[-3000:] if self.console.exists() else "(nothing was said)"
+        if not self.console.exists():
+            return "(nothing was said)"
+        said = self.console.read_text(errors="replace")
+        return f"(all of it: {self._console_kept})\n{said[-LAST_WORDS:]}"
 
     def _kill(self) -> None:
         if self._process is not None:
@@ -197,4 +208,6 @@ class Machine:
             self._process.wait()
         if self._socket is not None:
             self._socket.close()
+        if self.console.exists():
+            shutil.copy(self.console, self._console_kept)
         shutil.rmtree(self._folder, ignore_errors=True)
