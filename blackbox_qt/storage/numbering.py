@@ -8,6 +8,8 @@ from pathlib import Path
 from blackbox_qt.storage.disk import Disk
 
 _DIGITS = 9
+MOST = 999_000_000
+"""Higher ones are damage, not numbers: nobody starts a box so often, and the next one must still fit a name."""
 
 
 def next_number(disk: Disk, folder: Path, counter: str, names: re.Pattern[str], floor: int = 0) -> int:
@@ -32,9 +34,11 @@ def last_number(disk: Disk, folder: Path, counter: str) -> int:
         text = disk.read_small(folder / counter, 32).strip()
     except FileNotFoundError:
         return 0
-    return int(text) if text.isdigit() and len(text) <= _DIGITS else 0
+    number = int(text) if text.isdigit() and len(text) <= _DIGITS else 0
+    return number if number <= MOST else 0
 
 
 def _highest(disk: Disk, folder: Path, names: re.Pattern[str]) -> int:
     found = (names.fullmatch(entry.name) for entry in disk.list(folder))
-    return max((int(match[1]) for match in found if match), default=0)
+    numbers = (int(match[1]) for match in found if match)
+    return max((number for number in numbers if number <= MOST), default=0)

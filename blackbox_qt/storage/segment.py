@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blackbox_qt.storage.disk import Disk, StorageError, words_for
+from blackbox_qt.storage.number_hints import highest_hint
 from blackbox_qt.storage.numbering import next_number
 from blackbox_qt.storage.record import Link
 
@@ -154,7 +155,8 @@ class Store:
     def _start(self, root: Path) -> int:
         """Count this start before anything is named after it."""
         self.disk.mkdir(root)
-        boot = next_number(self.disk, root, COUNTER, _BOOT, self._floor(root))
+        floor = max(self._floor(root), highest_hint(self.disk, root))
+        boot = next_number(self.disk, root, COUNTER, _BOOT, floor)
         self.disk.mkdir(root / f"{boot:06d}")
         self.disk.sync_dir(root)
         self.disk.sync_dir(self.data)
