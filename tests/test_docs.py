@@ -258,6 +258,10 @@ def test_what_the_program_is_said_to_say_it_says() -> None:
     assert not wrong
 
 
-def test_the_default_camera_is_a_test_picture() -> None:
-    """INSTALL.md says what a box without settings records."""
-    assert CameraConfig().source == "pattern" and "records a test picture" in text(ROOT / "docs" / "INSTALL.md")
+def test_the_default_camera_is_a_test_picture_but_not_on_an_installed_box() -> None:
+    assert CameraConfig().source == "pattern" and "(a test picture, until you name a source)" in text(
+        ROOT / "README.md"
+    )
+    assert 'source = "auto"' in text(ROOT / "packaging/deb/conffile.sh") and '`source = "auto"`' in text(
+        ROOT / "docs" / "INSTALL.md"
+    )
