@@ -175,7 +175,10 @@ class Marking:
             self.work()
             self._wake.wait(self._wait_s())
             self._wake.clear()
-        self.drive()
+        try:
+            self.drive()
+        except OSError as error:  # the next start does it
+            log.error("not all that marks cover is locked yet: %s", words_for(error, self._root()))
         self._retry.reset()
         self.work()
         self._give_up()
@@ -257,17 +260,20 @@ class Marking:
     def drive(self) -> None:
         """Lock what marks cover and is finished, let go of what was undone: also for marks of before a crash.
 
-        What the disk refuses is tried again the next time. Costs nothing when there is nothing to do.
+        Costs nothing when there is nothing to do. Raises OSError; what the disk refused is tried again the next time.
         """
+        failed: OSError | None = None
         with self._driving:
-            try:
-                self.store.load()
-                self.store.adopt()
-                for mark in self.store.marks.values():
+            self.store.load()
+            self.store.adopt()
+            for mark in self.store.marks.values():
+                try:
                     if not mark.settled and self._locks.drive(mark):
                         self._request_settled(mark)
-            except OSError as error:
-                log.warning("what marks cover is not locked yet, it is tried again: %s", words_for(error, self._root()))
+                except OSError as error:  # the others may be elsewhere
+                    failed = failed or error
+        if failed is not None:
+            raise failed
 
     def _request_settled(self, driven: Mark) -> None:
         """Only if nothing happened to it meanwhile: it would have to be driven again."""

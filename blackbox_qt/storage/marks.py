@@ -144,14 +144,13 @@ def encode(mark: Mark) -> bytes:
 def decode(data: bytes) -> tuple[dict[str, Mark], int]:
     """Every mark as its last whole line has it, in the order of their first ones, and how many lines are damaged.
 
-    What has no end was under way when the power was cut, was never confirmed, and is not damage.
+    A line without its last brace was under way when the power was cut, was never confirmed, and is not damage.
 
     Threads: any.
     """
     found: dict[str, Mark] = {}
     damaged = 0
-    *whole, _ = data.split(b"\n")
-    for line in filter(None, (line.strip(b"\0") for line in whole)):
+    for line in filter(None, (line.strip(b"\0") for line in data.split(b"\n"))):
         mark = next(_mark(line), None)
         if mark is not None:
             found[mark.id] = mark
