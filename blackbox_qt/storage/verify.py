@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from blackbox_qt.core.clock import Anchor
+from blackbox_qt.core.trust import worth
 from blackbox_qt.storage import record_read, signature
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.fmp4 import IndexEntry
@@ -145,7 +146,7 @@ class _Look:
 
     def _consider(self, anchor: Anchor) -> None:
         """Keep the anchor that is worth most; among equals the latest."""
-        if self._anchor is None or _worth(anchor) >= _worth(self._anchor):
+        if self._anchor is None or worth(anchor) >= worth(self._anchor):
             self._anchor = anchor
 
     def report(self, size: int) -> SegmentReport:
@@ -200,8 +201,3 @@ class _Look:
     def unreadable(self, words: str) -> SegmentReport:
         damage = (Damage(0, 0, words),)
         return SegmentReport(self._path, "unreadable", SegmentName.parse(self._path.name), damage=damage)
-
-
-def _worth(anchor: Anchor) -> tuple[bool, int]:
-    known = anchor.uncertainty_ns if anchor.uncertainty_ns is not None else 1 << 62
-    return anchor.source != "unsynced", -known
