@@ -185,6 +185,10 @@ class Disk:
             data += more
         return data
 
+    def uncached(self, fd: int) -> None:
+        """What is read next comes from the medium, not from memory; of synced content only."""
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def read_small(self, path: Path, limit: int = 65536) -> bytes:
         """A small file, cut at `limit` bytes."""
         fd = self.open_read(path)
