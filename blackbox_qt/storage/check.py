@@ -9,6 +9,7 @@ from pathlib import Path
 
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.fmp4 import NO_DIGEST
+from blackbox_qt.storage.record import HEALED_WORDS
 from blackbox_qt.storage.report import Gap, SegmentReport, gap_between, gap_words
 from blackbox_qt.storage.segment import PART, SegmentName
 from blackbox_qt.storage.verify import verify
@@ -179,6 +180,8 @@ def _gap(before: SegmentReport, report: SegmentReport) -> Gap | None:
 
 
 def _why(before: SegmentReport) -> str:
+    if before.end_reason in HEALED_WORDS:
+        return f", {HEALED_WORDS[before.end_reason]}"
     return f" ended ({before.end_reason})" if before.end_reason else ", which was not finished"
 
 
@@ -198,7 +201,7 @@ def _continues(report: SegmentReport, before: SegmentReport | None, first: bool)
         return ChainNote(report.path, f"continues {link.name}, which is not earlier", True)
     if link.digest not in before.digests:
         return ChainNote(report.path, f"does not continue the {link.name} that is here: one of them was changed", True)
-    if before.end_reason and link.digest != before.digests[-1]:
+    if before.end_reason not in ("", *HEALED_WORDS) and link.digest != before.digests[-1]:
         return ChainNote(report.path, f"was begun before {link.name} was finished", True)
     return None
 

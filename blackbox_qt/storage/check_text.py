@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from blackbox_qt.storage.check import ChainNote, CheckResult
+from blackbox_qt.storage.record import HEALED_WORDS
 from blackbox_qt.storage.report import SegmentReport, gap_words
 
 
@@ -45,7 +46,8 @@ def report_lines(report: SegmentReport) -> list[str]:
     """One file in words, the first line by itself a summary."""
     if report.state == "unreadable":
         return [f"{report.path}: {report.damage[0].words}"]
-    ending = f"finished ({report.end_reason})" if report.end_reason else "not finished"
+    ended = HEALED_WORDS.get(report.end_reason, f"finished ({report.end_reason})")
+    ending = ended if report.end_reason else "not finished"
     counts = f"{report.frames} frames, {report.key_frames} key, {report.duration_s:.3f} s"
     text = [f"{report.path}: {report.state.upper() if not report.ok else ending}; {counts}; {_source(report)}"]
     text += [f"  {_when(report)}"] if report.first_t_ns is not None else []

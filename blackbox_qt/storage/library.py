@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from blackbox_qt.core.clock import Clock
+from blackbox_qt.core.worker import in_words
 from blackbox_qt.storage import library_scan, sidecar
 from blackbox_qt.storage.disk import Disk, StorageError, temporary
 from blackbox_qt.storage.library_info import SegmentInfo, Trip, order
@@ -161,20 +162,30 @@ class Library:
         """Change a segment's sidecar; durable on return. StorageError when there is no such segment."""
         known = self.get(name)
         folder = known.folder if known else self.root / f"{name.boot:06d}"
-        if not (self.disk.exists(folder / name.final) or self.disk.exists(folder / name.part)):
-            raise StorageError(f"There is no segment {name.stem} in {self.root}.")
-        beside = sidecar.change(self.disk, folder, name, f)
+        with sidecar.turn(folder, name):
+            if not (self.disk.exists(folder / name.final) or self.disk.exists(folder / name.part)):
+                raise StorageError(f"There is no segment {name.stem} in {self.root}.")
+            beside = sidecar.change(self.disk, folder, name, f)
         self._take(name, beside)
         return beside
 
-    def remove(self, name: SegmentName, why: str, who: str) -> int:
-        """Delete a finished segment and its sidecar; returns its bytes. StorageError: unknown or still being written.
+    def remove(self, name: SegmentName, why: str, who: str, *, locked_too: bool = False) -> int:
+        """Delete a finished segment and its sidecar; returns its bytes. The journal is written first.
 
-        The journal is written first. Locks are the caller's business.
+        StorageError when it is unknown, still being written, or locked at this moment (unless `locked_too`).
         """
         segment = self.get(name)
         if segment is None or segment.state != "finished":
             raise StorageError(f"{name.stem} cannot be removed: there is no such finished segment in {self.root}.")
+        with sidecar.turn(segment.folder, name):  # no mark comes between the look and the removal
+            if not locked_too and sidecar.read(self.disk, segment.folder, name).locks:
+                raise StorageError(f"{name.stem} cannot be removed: it is kept for a mark.")
+            self._remove(segment, why, who)
+        self._tell(Change("removed", segment))
+        return segment.bytes
+
+    def _remove(self, segment: SegmentInfo, why: str, who: str) -> None:
+        name = segment.name
         if self.journal is not None:
             self.journal(segment, why, who)
         beside = segment.folder / name.sidecar
@@ -185,8 +196,6 @@ class Library:
             self._removed.add(name)
             self._known.pop(name, None)
             self._sorted = None
-        self._tell(Change("removed", segment))
-        return segment.bytes
 
     def load(self, rest: Callable[[], None] = lambda: None, stop: Callable[[], bool] = _never) -> None:
         """Look at the files. `rest` is called between two looks, so that whoever records goes first."""
@@ -227,7 +236,10 @@ class Library:
 
     def _tell(self, change: Change) -> None:
         for listener in tuple(self.listeners):
-            listener(change)
+            try:
+                listener(change)
+            except Exception as error:  # a listener's door: on the Writer's thread nothing of theirs may stop recording
+                log.error("%s: %s was not taken note of: %s", change.segment.name.stem, change.what, in_words(error))
 
 
 def _revision(beside: Sidecar) -> int:

@@ -16,6 +16,11 @@ from blackbox_qt.storage.fmp4 import NO_DIGEST
 FORMAT = 1
 Body = dict[str, Any]
 
+POWER_LOSS, INTERRUPTED = "power-loss", "interrupted"
+HEALED_WORDS = {POWER_LOSS: "ended by power loss", INTERRUPTED: "interrupted"}
+"""Reasons in end records made at a later start: nothing of this camera follows in that start, or something does (after
+a disk error, or a writer that died)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -70,7 +75,7 @@ def head(
         "software": software,
         "stream": {"width": info.width, "height": info.height, "fps": info.fps},
         "previous": {"name": link.name, "hash": link.digest.hex()},
-        "anchor": _anchor(anchor),
+        "anchor": anchor_body(anchor),
     }
 
 
@@ -84,25 +89,39 @@ def fragment(number: int, packets: Sequence[Packet], lost: Mapping[str, int], an
         "t_ns": times[0],
         "dt_ns": [after - before for before, after in itertools.pairwise(times)],
         "lost": {cause: count for cause, count in lost.items() if count},
-        "anchor": _anchor(anchor),
+        "anchor": anchor_body(anchor),
     }
 
 
 def end(reason: str, totals: Totals, anchor: Anchor) -> Body:
     first, last = totals.first, totals.last
+    ends = [(packet.seq, packet.t_ns) if packet else None for packet in (first, last)]
+    return ended(reason, totals.fragments, totals.frames, ends[0], ends[1], totals.lost or {}, anchor)
+
+
+def ended(
+    reason: str,
+    fragments: int,
+    frames: int,
+    first: tuple[int, int] | None,
+    last: tuple[int, int] | None,
+    lost: Mapping[str, int],
+    at: Anchor,
+) -> Body:
+    """An end record; first, last: the driver's number and the time of a picture."""
     return {
         "type": "end",
         "reason": reason,
-        "fragments": totals.fragments,
-        "frames": totals.frames,
-        "seq": [first.seq, last.seq] if first and last else [],
-        "t_ns": [first.t_ns, last.t_ns] if first and last else [],
-        "lost": {cause: count for cause, count in (totals.lost or {}).items() if count},
-        "anchor": _anchor(anchor),
+        "fragments": fragments,
+        "frames": frames,
+        "seq": [first[0], last[0]] if first and last else [],
+        "t_ns": [first[1], last[1]] if first and last else [],
+        "lost": {cause: count for cause, count in lost.items() if count},
+        "anchor": anchor_body(at),
     }
 
 
-def _anchor(anchor: Anchor) -> Body:
+def anchor_body(anchor: Anchor) -> Body:
     return {
         "boot_ns": anchor.boot_ns,
         "utc_ns": anchor.utc_ns,

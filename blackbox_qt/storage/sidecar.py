@@ -128,7 +128,7 @@ def change(disk: Disk, folder: Path, name: SegmentName, f: Change) -> Sidecar:
     `f` must be quick. OSError from the disk: nothing is changed then.
     """
     path = folder / name.sidecar
-    with _turn(path):
+    with turn(folder, name):
         before, whole = _load(disk, folder, name)
         after = f(before)
         if after == before and whole:
@@ -220,15 +220,18 @@ def _set_aside(disk: Disk, path: Path) -> None:
             return
 
 
-_turns: dict[Path, tuple[threading.Lock, int]] = {}  # by sidecar: its lock, and who holds it or waits
+_turns: dict[Path, tuple[threading.RLock, int]] = {}  # by sidecar: its lock, and how many hold it or wait
 _turns_lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def _turn(path: Path) -> Iterator[None]:
-    """One at a time for one sidecar. A lock for all would make the Writer wait for whoever dates an old trip."""
+def turn(folder: Path, name: SegmentName) -> Iterator[None]:
+    """Nobody else changes this segment's sidecar meanwhile. One lock for all sidecars would make the Writer wait for
+    whoever dates an old trip.
+    """
+    path = folder / name.sidecar
     with _turns_lock:
-        lock, users = _turns.get(path) or (threading.Lock(), 0)
+        lock, users = _turns.get(path) or (threading.RLock(), 0)
         _turns[path] = lock, users + 1
     try:
         with lock:
@@ -240,3 +243,17 @@ def _turn(path: Path) -> Iterator[None]:
                 _turns[path] = lock, users - 1
             else:
                 del _turns[path]
+
+
+def tidy(disk: Disk, folder: Path, name: SegmentName) -> bool:
+    """What a crash left of a preparation gets its place, if that is empty, or goes; True if there was something."""
+    prepared = temporary(folder / name.sidecar)
+    with turn(folder, name):
+        if not disk.exists(prepared):
+            return False
+        if not _load(disk, folder, name)[1]:
+            change(disk, folder, name, lambda beside: beside)
+        if disk.exists(prepared):
+            disk.unlink(prepared)
+            log.info("%s is gone: it was not finished, and %s is there", prepared, name.sidecar)
+    return True

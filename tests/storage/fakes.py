@@ -155,6 +155,10 @@ class FaultDisk(Disk):
         self.bad_fds.discard(fd)
         return fd
 
+    def cut(self, fd: int, size: int) -> None:
+        self._op("cut")
+        super().cut(fd, size)
+
     def write_at(self, fd: int, data: bytes, offset: int) -> None:
         """In place it needs no room."""
         self._op("write_at")
