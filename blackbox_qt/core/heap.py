@@ -7,7 +7,9 @@ import ctypes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _LARGEST_KEPT = 8 << 20  # bytes: a 1080p picture is 3 MB
 _KEPT = 16 << 20
-_ARENAS = 2  # one heap for each of eight threads would keep as much eight times
+# One heap for all threads: each of its own would keep as much, and one beyond the first is given back to the kernel
+# whenever its last 64 MB are free for a moment, to be fetched again with the next picture.
+_ARENAS = 1
 
 
 def keep_pictures() -> None:

@@ -28,7 +28,11 @@ class Mailbox:
         self.dropped = 0  # frames that were here and went away unseen
         self.dropped_before = 0  # how many of them were older than the frame taken last
         self._frames: deque[Frame] = deque()
-        self._ready = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        # A Condition makes a lock for each wait; one consumer needs only this one, let go of to wake it.
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._waiting = False
         self._paused = paused
         self._closed = False
         self._eventfd = -1
@@ -40,7 +44,7 @@ class Mailbox:
 
     @paused.setter
     def paused(self, value: bool) -> None:
-        with self._ready:
+        with self._lock:
             self._paused = value
             gone = self._empty() if value else ()
         for frame in gone:
@@ -58,7 +62,7 @@ class Mailbox:
         if self._paused or self._closed:
             return
         oldest: Frame | None = None
-        with self._ready:
+        with self._lock:
             if self._paused or self._closed:
                 return
             if len(self._frames) == self.depth:
@@ -67,7 +71,7 @@ class Mailbox:
             self._frames.append(frame.share(self.name))
             if oldest is None and len(self._frames) == 1 and self._eventfd >= 0:
                 os.eventfd_write(self._eventfd, 1)
-            self._ready.notify()
+            self._ring()
         if oldest is not None:  # outside the lock: the last close calls into the camera
             oldest.close()
 
@@ -76,38 +80,43 @@ class Mailbox:
 
         Waits up to `timeout` seconds (None: for ever, 0: not at all). None when there was nothing or it is closed.
         """
-        with self._ready:
-            if not self._frames and timeout != 0:
-                self._wait(timeout)
-            if not self._frames:
-                return None
-            frame = self._frames.popleft()
-            self.dropped_before = self.dropped  # all older: what waits is always newer than what was dropped
-            if not self._frames:
-                self._quiet()
-            return frame
-
-    def _wait(self, timeout: float | None) -> None:
         until = None if timeout is None else time.monotonic() + timeout
-        while not (self._frames or self._closed):
-            left = None if until is None else until - time.monotonic()
-            if left is not None and left <= 0:
-                return
-            self._ready.wait(left)
+        while True:
+            with self._lock:
+                left = -1.0 if until is None else until - time.monotonic()
+                if self._frames or self._closed or (until is not None and left <= 0):
+                    return self._next()
+                self._waiting = True
+            self._bell.acquire(timeout=left)
+
+    def _next(self) -> Frame | None:
+        self._waiting = False
+        if not self._frames:
+            return None
+        frame = self._frames.popleft()
+        self.dropped_before = self.dropped  # all older: what waits is always newer than what was dropped
+        if not self._frames:
+            self._quiet()
+        return frame
+
+    def _ring(self) -> None:
+        """Wake the consumer. A ring that it has not heard yet is enough, and one too many does no harm."""
+        if self._waiting and self._bell.locked():
+            self._bell.release()
 
     def finish(self) -> None:
         """No more frames; what waits can still be taken, then there is None."""
-        with self._ready:
+        with self._lock:
             self._closed = True
-            self._ready.notify_all()
+            self._ring()
 
     def close(self) -> None:
         """No more frames; wakes the consumer, sends what waits home. Twice is harmless."""
-        with self._ready:
+        with self._lock:
             self._closed = True
             gone = self._empty()
             fd, self._eventfd = self._eventfd, -1
-            self._ready.notify_all()
+            self._ring()
         for frame in gone:
             frame.close()
         if fd >= 0:
@@ -118,7 +127,7 @@ class Mailbox:
 
         Raises ValueError on a closed mailbox.
         """
-        with self._ready:
+        with self._lock:
             if self._closed:
                 raise ValueError(f"mailbox {self.name} is closed")
             if self._eventfd < 0:
@@ -127,7 +136,7 @@ class Mailbox:
 
     def clear(self) -> None:
         """Send what waits home, not counted as drops."""
-        with self._ready:
+        with self._lock:
             gone = self._empty()
         for frame in gone:
             frame.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
 
 from av.video.reformatter import VideoReformatter
 
@@ -24,13 +23,14 @@ class Scaler:
     def __init__(self, width: int, height: int) -> None:
         self._bounds = width, height
         self._reformatter = VideoReformatter()
+        self._fitted: tuple[Layout, tuple[int, int]] | None = None  # of the layout seen last: mostly the same object
         self._lock = threading.Lock()  # the reformatter keeps tables for one size
         self.made = 0
 
     def __call__(self, main: Image) -> Image:
         """The small picture; `main` itself (another Image on the same memory) when it is small enough already."""
         layout = main.layout
-        width, height = fit(layout, *self._bounds)
+        width, height = self._size(layout)
         if (width, height) == (layout.width, layout.height):
             buffers = 1 + max(p.buffer for p in layout.planes)
             return Image(layout, [main.view(i) for i in range(buffers)], key=main.key)
@@ -40,8 +40,13 @@ class Scaler:
             small = self._reformatter.reformat(wrap(main), width, height, interpolation=how, threads=1)
         return unwrap(small, layout.matrix, layout.full_range)
 
+    def _size(self, layout: Layout) -> tuple[int, int]:
+        fitted = self._fitted
+        if fitted is None or fitted[0] is not layout:
+            fitted = self._fitted = layout, fit(layout, *self._bounds)
+        return fitted[1]
 
-@lru_cache(maxsize=16)
+
 def fit(layout: Layout, width: int, height: int) -> tuple[int, int]:
     """The largest even size of the layout's proportions within `width` x `height`; its own if it fits already."""
     scale = min(1.0, width / layout.width, height / layout.height)

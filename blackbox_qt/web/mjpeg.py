@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import sys
+import os
 from contextlib import AbstractContextManager, ExitStack, suppress
 
 from starlette.responses import Response
@@ -14,7 +13,7 @@ from blackbox_qt.app.camera import Camera
 from blackbox_qt.sinks.jpeg import JpegFrame, JpegSink
 from blackbox_qt.web.connection import SCOPE_KEY, Connection
 from blackbox_qt.web.gate import SECURITY_HEADERS
-from blackbox_qt.web.listen import NOTSENT_LOWAT_BYTES
+from blackbox_qt.web.room import Room
 
 BOUNDARY = "blackbox-frame"
 CONTENT_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
@@ -23,8 +22,6 @@ MIXED_TYPE = f"multipart/mixed; boundary={BOUNDARY}"
 STUCK_S = 20.0
 """A viewer that has not taken one whole picture for so long is put out."""
 _CHECK_S = 0.5
-_SIOCOUTQNSD = 0x894B  # tcp(7): bytes written to the socket that have not been sent
-_INT = bytes(4)
 _DELIMITER = f"--{BOUNDARY}\r\n".encode()
 # Neither Content-Length nor chunks: the stream ends with the connection, which HTTP/1.0 and 1.1 clients all take.
 _REST = b"".join(b"%s: %s\r\n" % pair for pair in [(b"connection", b"close"), *SECURITY_HEADERS]) + b"\r\n" + _DELIMITER
@@ -52,7 +49,7 @@ class Viewer:
     Threads: the web loop's.
     """
 
-    __slots__ = ("_broadcast", "_connection", "_fd", "_transport", "busy_since", "seen", "watch")
+    __slots__ = ("_broadcast", "_connection", "_transport", "busy_since", "fd", "seen", "watch")
 
     def __init__(self, broadcast: Broadcast, connection: Connection) -> None:
         self.watch = ExitStack()  # its place among the JPEG sink's listeners: what `watchers` counts
@@ -61,14 +58,13 @@ class Viewer:
         self._broadcast = broadcast
         self._connection = connection
         self._transport = connection.transport
-        self._fd = self._transport.get_extra_info("socket").fileno()  # open as long as the transport is not closing
+        self.fd = self._transport.get_extra_info("socket").fileno()  # ours as long as the transport is not closing
 
     def begin(self, content_type: str) -> None:
         """Write the answer's head."""
         self._connection.drained = self._drained
         self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\n" % content_type.encode() + _REST)
-        if self._transport.get_write_buffer_size():
-            self.busy_since = self._broadcast.now()
+        self._note_rest()
 
     def end(self) -> None:
         self._connection.drained = None
@@ -78,16 +74,22 @@ class Viewer:
         """Send it, unless an older picture is still on its way out: then `_drained` takes the newest of that time."""
         if self.busy_since is not None or frame is self.seen or self._transport.is_closing():
             return
-        if self._unsent_bytes() > NOTSENT_LOWAT_BYTES:
-            return  # tried again with the next frame
         self.seen = frame
-        self._transport.write(data)
+        sent = self._send(data)
+        if sent < len(data):
+            self._transport.write(memoryview(data)[sent:])
+            self._note_rest()
+
+    def _send(self, data: bytes) -> int:
+        """What the kernel takes at once, past the transport, whose buffer is empty (the page speaks plain HTTP)."""
+        try:
+            return os.write(self.fd, data)
+        except OSError:  # no room, or the visitor has left: the transport meets the same, and knows what to do
+            return 0
+
+    def _note_rest(self) -> None:
         if self._transport.get_write_buffer_size():
             self.busy_since = self._broadcast.now()
-
-    def _unsent_bytes(self) -> int:
-        """What the kernel holds unsent: it takes a whole picture beyond its low-water mark when it has room."""
-        return int.from_bytes(fcntl.ioctl(self._fd, _SIOCOUTQNSD, _INT), sys.byteorder)
 
     def hang_up(self) -> None:
         self._transport.abort()
@@ -110,7 +112,8 @@ class Broadcast:
     def __init__(self, camera: Camera, loop: asyncio.AbstractEventLoop) -> None:
         self._camera = camera
         self._loop = loop
-        self._viewers: dict[int, Viewer] = {}
+        self._viewers: dict[int, Viewer] = {}  # by their sockets' descriptors
+        self._room = Room()
         self._sink: JpegSink = camera.jpeg
         self._announced: JpegFrame | None = None
         self._frame: JpegFrame | None = None
@@ -124,9 +127,10 @@ class Broadcast:
     def add(self, connection: Connection, content_type: str) -> Viewer:
         """Begin a stream on `connection`; `remove` ends it."""
         viewer = Viewer(self, connection)
-        self._viewers[id(viewer)] = viewer
         self._follow()
         viewer.watch.enter_context(self._listen())
+        self._viewers[viewer.fd] = viewer
+        self._room.add(viewer.fd)
         viewer.begin(content_type)
         self.serve(viewer)
         if self._check is None:
@@ -135,8 +139,10 @@ class Broadcast:
 
     def remove(self, viewer: Viewer) -> None:
         """Twice is harmless."""
-        if self._viewers.pop(id(viewer), None) is not None:
-            viewer.end()
+        viewer.end()
+        if self._viewers.get(viewer.fd) is viewer:  # else its socket is closed, and the number is a newcomer's
+            del self._viewers[viewer.fd]
+            self._room.discard(viewer.fd)
         if not self._viewers:
             self._frame, self._announced, self._part = None, None, b""
             if self._check is not None:
@@ -150,7 +156,7 @@ class Broadcast:
 
     def serve(self, viewer: Viewer) -> None:
         """Give one viewer the newest picture, if it has not seen it."""
-        if self._take_newest() and self._frame is not None:
+        if self._take_newest() and self._frame is not None and viewer.fd in self._room.now():
             viewer.offer(self._frame, self._part)
 
     def _listen(self) -> AbstractContextManager[None]:
@@ -168,8 +174,8 @@ class Broadcast:
     def _spread(self) -> None:
         if not self._take_newest() or self._frame is None:
             return
-        for viewer in self._viewers.values():  # whoever was served in between is passed by
-            viewer.offer(self._frame, self._part)
+        for fd in self._room.now():  # the others are tried again with the next frame
+            self._viewers[fd].offer(self._frame, self._part)
 
     def _take_newest(self) -> bool:
         """Build the newest picture's part, once. False when there is none."""

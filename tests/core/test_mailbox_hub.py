@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import select
 import threading
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from blackbox_qt.core.frame import Frame, Image
 from blackbox_qt.core.hub import BudgetError, Hub, buffers_needed
 from blackbox_qt.core.layout import Layout
 from blackbox_qt.core.mailbox import Mailbox
+from blackbox_qt.core.worker import Worker
 from tests.fakes import HandSource
 
 LAYOUT = Layout.packed(64, 48)
@@ -74,6 +77,36 @@ def test_take_waits_for_a_frame_and_close_ends_the_wait() -> None:
     box.close()
     thread.join(5)
     assert not thread.is_alive() and got[-1] is None
+
+
+def test_no_frame_is_slept_over_however_the_wait_and_the_frame_meet() -> None:
+    """Waits that time out, that find a frame, and that are woken for one another consumer's clear took."""
+    box = Mailbox("jpeg", depth=1)
+    seen: list[int] = []
+
+    def consume() -> None:
+        timeouts = itertools.cycle((0.0, 0.00001, 0.001, 30.0))
+        while not box.closed:
+            taken = box.take(next(timeouts))
+            if taken is not None:
+                seen.append(taken.seq)
+                taken.close()
+
+    worker = Worker("consumer", consume)
+    worker.start()
+    for seq in range(3000):
+        put(box, seq)
+        if seq % 7 == 0:
+            box.clear()
+    last = frame(3000)
+    box.put(last)
+    last.close()
+    until = time.monotonic() + 10
+    while len(box):
+        assert time.monotonic() < until, "a frame was slept over: it would stay for the 30 s"
+    box.close()
+    assert worker.join(10)
+    assert seen == sorted(set(seen)) and seen[-1] == 3000
 
 
 def test_its_descriptor_is_readable_exactly_while_a_frame_waits() -> None:
