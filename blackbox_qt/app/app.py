@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 
 import blackbox_qt
+from blackbox_qt.app.archive import Archive
 from blackbox_qt.app.camera import Camera
 from blackbox_qt.app.healing import worth_a_restart
 from blackbox_qt.app.reconfigure import ReconfigureError, Reconfigurer
@@ -20,6 +21,7 @@ from blackbox_qt.core.clock import NS, Clock, SystemClock
 from blackbox_qt.core.worker import Worker, in_words
 from blackbox_qt.sources import Source, SourceError
 from blackbox_qt.storage.disk import Disk
+from blackbox_qt.storage.library import Library
 from blackbox_qt.storage.segment import Store
 from blackbox_qt.storage.status import WriterSettings
 from blackbox_qt.storage.writer import Writer
@@ -58,6 +60,9 @@ class App:
         self.before_end: list[Callable[[], None]] = []  # called first at every polite end, power off among them
         self._disk = disk or Disk()
         self._store = Store(self._disk, self.data)
+        self.archive = Archive(self._disk, self._store, self.clock, self._all_settled)
+        self.keeper = self.archive.keeper
+        self.libraries = self.archive.libraries
         self._began_ns = self.clock.boot_ns()
         self._lock = threading.Lock()
         self._snapshot: tuple[int, Status] | None = None
@@ -74,6 +79,7 @@ class App:
         for camera in self.cameras.values():
             camera.start()
         self._reporter.start()
+        self.archive.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -84,12 +90,13 @@ class App:
 
         self._reporter.ask_to_stop()
         self._tell_of_the_end()
+        self.archive.ask_to_stop()
         for camera in self.cameras.values():
             camera.ask_to_stop()
         # Each in a thread of its own: a camera that hangs must not cost another one the end of its file.
         stops = [_Stop(camera, left_s) for camera in self.cameras.values()]
         done = [stop.wait(left_s()) for stop in stops]
-        self.stopped_well = all(done)
+        self.stopped_well = self.archive.join(left_s()) and all(done)
         self._reporter.join(left_s())
 
     def _tell_of_the_end(self) -> None:
@@ -110,6 +117,14 @@ class App:
             while not camera.settled.wait(0.05) and self.clock.boot_ns() < until and not give_up():
                 pass
         return all(camera.recorder.first_durable.is_set() for camera in self.cameras.values())
+
+    def _all_settled(self) -> bool:
+        return all(camera.settled.is_set() for camera in self.cameras.values())
+
+    @property
+    def library(self) -> Library:
+        """The one that is being recorded to."""
+        return self.archive.current
 
     @property
     def held_back(self) -> str:
@@ -211,7 +226,15 @@ class App:
         )
 
         def make_writer(on_crash: OnCrash, lost_before: Mapping[str, int]) -> Writer:
-            return Writer(config.name, self._store, self.clock, settings, on_crash=on_crash, lost_before=lost_before)
+            return Writer(
+                config.name,
+                self._store,
+                self.clock,
+                settings,
+                on_segment=self.archive.add,
+                on_crash=on_crash,
+                lost_before=lost_before,
+            )
 
         return Camera(config, self.config, make_writer, self.clock, source)
 

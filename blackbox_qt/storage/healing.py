@@ -149,7 +149,8 @@ class Healer:
         for one in (path, beside):
             if self._disk.exists(one):
                 if one is beside or size:
-                    self.quarantine.keep(one, 0, one.name, self._rest)
+                    label = one.name if one is beside else f"{one.name}-from-0"  # `check` must not take it for a file
+                    self.quarantine.keep(one, 0, label, self._rest)
                 self._disk.unlink(one)
         self._disk.sync_dir(path.parent)
         return Healed(name, path.parent, "", 0.0, size)

@@ -1,0 +1,68 @@
+"""What was recorded: the libraries below the data folder, and the thread that heals, loads and looks after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import blackbox_qt
+from blackbox_qt.app.keeper import Keeper
+from blackbox_qt.core.clock import Clock
+from blackbox_qt.storage.disk import Disk
+from blackbox_qt.storage.healing import Healed, Healer
+from blackbox_qt.storage.healing_round import heal_library
+from blackbox_qt.storage.library import Library
+from blackbox_qt.storage.open_segment import FinishedSegment
+from blackbox_qt.storage.segment import Store
+
+
+class Archive:
+    """Libraries and their keeper. Other jobs are given to `keeper`; they begin when everything is healed and known.
+
+    Threads: `start`, `ask_to_stop`, `join` by the App's owner; everything else any.
+    """
+
+    def __init__(self, disk: Disk, store: Store, clock: Clock, settled: Callable[[], bool]) -> None:
+        self.keeper = Keeper(settled, clock)
+        self.healed: list[Healed] = []  # at this start, for whoever tells the user
+        roots = {"recordings": store.library("camera"), "demo": store.library("pattern")}
+        self.libraries: Mapping[str, Library] = {name: Library(disk, root, clock) for name, root in roots.items()}
+        self._disk = disk
+        self._store = store
+        self._clock = clock
+        for name, library in self.libraries.items():
+            self.keeper.first(f"healing of {name}", partial(self._heal, library))
+        for name, library in self.libraries.items():
+            self.keeper.first(f"reading of {name}", partial(self._load, library))
+
+    @property
+    def current(self) -> Library:
+        """The library that is being recorded to."""
+        started = [library for library in self.libraries.values() if self._store.ours(library.root)]
+        return started[0] if started else self.libraries["recordings"]
+
+    def add(self, finished: FinishedSegment) -> None:
+        """Take a segment that a Writer has finished, in whichever library it is; never blocks."""
+        for library in self.libraries.values():
+            if finished.path.is_relative_to(library.root):
+                library.add(finished)
+
+    def start(self) -> None:
+        """Begin to wait for the first fragments."""
+        self.keeper.start()
+
+    def ask_to_stop(self) -> None:
+        self.keeper.ask_to_stop()
+
+    def join(self, timeout: float) -> bool:
+        """Wait up to `timeout` s; True when the thread has ended."""
+        return self.keeper.join(timeout)
+
+    def _heal(self, library: Library) -> None:
+        software = f"blackbox-qt {blackbox_qt.__version__}"
+        healer = Healer(self._disk, library.root, self._clock, software, self.keeper.rest)
+        ours = self._store.ours(library.root)
+        self.healed += heal_library(self._disk, library.root, ours, healer, lambda: self.keeper.stopping)
+
+    def _load(self, library: Library) -> None:
+        library.load(self.keeper.rest, lambda: self.keeper.stopping)
