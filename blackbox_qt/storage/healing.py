@@ -4,7 +4,7 @@ Each step is durable before the next one begins, and each may be cut short itsel
 
 1. What is behind the last whole fragment is copied to the quarantine.
 2. The file is cut there.
-3. End record and index are written behind it.
+3. End record, the device's signature of it, and index are written behind it.
 4. It gets its final name, and its sidecar says how it ended.
 """
 
@@ -23,6 +23,7 @@ from blackbox_qt.storage.quarantine import Quarantine
 from blackbox_qt.storage.record import HEALED_WORDS, INTERRUPTED, POWER_LOSS
 from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.storage.sidecar import Sidecar
+from blackbox_qt.storage.signature import Sign, unsigned
 from blackbox_qt.storage.verify import FileBytes
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,20 @@ class Healer:
     """
 
     def __init__(
-        self, disk: Disk, root: Path, clock: Clock, software: str, rest: Callable[[], None] = lambda: None
+        self,
+        disk: Disk,
+        root: Path,
+        clock: Clock,
+        software: str,
+        rest: Callable[[], None] = lambda: None,
+        sign: Sign = unsigned,
     ) -> None:
         self.quarantine = Quarantine(disk, root)
         self._disk = disk
         self._clock = clock
         self._software = software
         self._rest = rest
+        self._sign = sign
 
     def heal(self, folder: Path, name: SegmentName, *, followed: bool) -> Healed | None:
         """Heal one `.part`; None when another program is writing it, or its final name is taken.
@@ -92,25 +100,25 @@ class Healer:
     def _heal(self, fd: int, path: Path, name: SegmentName, reason: str) -> Healed:
         with FileBytes(self._disk, path) as source:
             whole = healing_look.look(source, self._rest)
-            ending = self._ending(whole, reason) if whole.frames else b""
-            there = source.at(whole.end, len(ending) + 1)
+            index = fmp4.index(whole.index)
+            is_complete = bool(whole.reason) and source.at(whole.end, len(index) + 1) == index
             size = source.size
         if not whole.frames:
             return self._put_away(path, name, size)
-        cut = 0 if there == ending else size - whole.end
-        if there != ending:
-            self._finish(fd, path, whole, ending, cut)
+        cut = 0 if is_complete else size - whole.end
+        if not is_complete:
+            self._finish(fd, path, whole, self._ending(name, whole, reason) + index, cut)
         reason = whole.reason or reason
         self._name(path, name, reason)
         return Healed(name, path.parent, reason, whole.seconds, cut)
 
-    def _ending(self, whole: Whole, reason: str) -> bytes:
-        """What must follow the last whole record: end record and index, or the index alone."""
-        index = fmp4.index(whole.index)
-        if whole.reason:
-            return index
-        text = record.encode(self._end_record(whole, reason))
-        return fmp4.record_box(fmp4.digest(whole.digest, [], text), text) + index
+    def _ending(self, name: SegmentName, whole: Whole, reason: str) -> bytes:
+        """What must stand between the last whole record and the index: end record and signature, where they lack."""
+        digest, ending = whole.digest, b""
+        if not whole.reason:
+            digest, ending = _boxed(digest, self._end_record(whole, reason))
+        signed = None if whole.signed else self._sign(name, digest, "healing")
+        return ending if signed is None else ending + _boxed(digest, {**signed, **self._now()})[1]
 
     def _end_record(self, whole: Whole, reason: str) -> record.Body:
         """Its anchor is the last one known of its own start of the machine; now is another one, most likely."""
@@ -154,6 +162,13 @@ class Healer:
                 self._disk.unlink(one)
         self._disk.sync_dir(path.parent)
         return Healed(name, path.parent, "", 0.0, size)
+
+
+def _boxed(previous: bytes, body: record.Body) -> tuple[bytes, bytes]:
+    """A record's hash and its box, right behind the record with the hash `previous`."""
+    text = record.encode(body)
+    digest = fmp4.digest(previous, [], text)
+    return digest, fmp4.record_box(digest, text)
 
 
 def _finished(beside: Sidecar, ended: str) -> Sidecar:

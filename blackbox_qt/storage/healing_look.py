@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from blackbox_qt.core.clock import NS, Anchor
-from blackbox_qt.storage import fmp4, record_read
+from blackbox_qt.storage import fmp4, record_read, signature
 from blackbox_qt.storage.fmp4_read import Bytes
 from blackbox_qt.storage.walk import Piece, Walk
 
@@ -33,6 +33,7 @@ class Whole:
     lost: Counter[str] = field(default_factory=Counter)
     index: tuple[fmp4.IndexEntry, ...] = ()
     reason: str = ""  # why it ended, if its end record is there
+    signed: bool = False  # a signature of that is there
 
     @property
     def seconds(self) -> float:
@@ -76,6 +77,9 @@ def _add(whole: Whole, piece: Piece) -> Whole | None:
         if piece.kind == "end" and piece.body:
             end = record_read.end(piece.body)
             return replace(whole, end=piece.end, digest=piece.digest, anchor=end.anchor, reason=end.reason)
+        if piece.kind == "signature" and piece.body:
+            signature.read(piece.body)
+            return replace(whole, end=piece.end, digest=piece.digest, signed=True)
     except ValueError:
         return None
     return whole  # the index: it is compared by whoever finishes the file
