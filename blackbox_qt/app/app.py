@@ -11,6 +11,7 @@ import blackbox_qt
 from blackbox_qt.app.archive import Archive
 from blackbox_qt.app.camera import Camera
 from blackbox_qt.app.healing import worth_a_restart
+from blackbox_qt.app.marking import DRIVE_S, Marking
 from blackbox_qt.app.reconfigure import ReconfigureError, Reconfigurer
 from blackbox_qt.app.recorder import OnCrash
 from blackbox_qt.app.reporter import Reporter
@@ -22,6 +23,7 @@ from blackbox_qt.core.worker import Worker, in_words
 from blackbox_qt.sources import Source, SourceError
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.library import Library
+from blackbox_qt.storage.marks import Kind, Mark
 from blackbox_qt.storage.segment import Store
 from blackbox_qt.storage.status import WriterSettings
 from blackbox_qt.storage.writer import Writer
@@ -63,6 +65,12 @@ class App:
         self.archive = Archive(self._disk, self._store, self.clock, self._all_settled)
         self.keeper = self.archive.keeper
         self.libraries = self.archive.libraries
+        self.marking = Marking(
+            self.clock, self._disk, config.marks,
+            lambda: self.library.root, lambda: self.libraries.values(), lambda: self.cameras,
+        )  # fmt: skip
+        self.keeper.every(DRIVE_S, self.marking.drive, "marks")  # before anything that deletes
+        self.before_end.append(self.marking.flush)
         self._began_ns = self.clock.boot_ns()
         self._lock = threading.Lock()
         self._snapshot: tuple[int, Status] | None = None
@@ -80,6 +88,7 @@ class App:
             camera.start()
         self._reporter.start()
         self.archive.start()
+        self.marking.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -96,7 +105,8 @@ class App:
         # Each in a thread of its own: a camera that hangs must not cost another one the end of its file.
         stops = [_Stop(camera, left_s) for camera in self.cameras.values()]
         done = [stop.wait(left_s()) for stop in stops]
-        self.stopped_well = self.archive.join(left_s()) and all(done)
+        done += [self.archive.join(left_s()), self.marking.close(left_s())]
+        self.stopped_well = all(done)
         self._reporter.join(left_s())
 
     def _tell_of_the_end(self) -> None:
@@ -146,6 +156,13 @@ class App:
         log.info("recording was started by the user")
         for camera in self.cameras.values():
             camera.resume()
+
+    def mark(self, by: str, reason: str = "", note: str = "", kind: Kind = "manual", whole_trip: bool = False) -> Mark:
+        """Keep what lies around this moment on all cameras; `words` of the answer are for the user. At most 2 s.
+
+        `marking.ask` is the same for whoever must not wait at all.
+        """
+        return self.marking.ask(by, reason, note, kind, whole_trip).answer()
 
     def reconfigure(self, *cameras: CameraConfig) -> None:
         """Give cameras other sources, sizes, rates or controls while the others go on. Lasts until the program ends.
@@ -202,6 +219,7 @@ class App:
             disk=self._disk_seen,
             viewers=sum(c.stream.viewers for c in cameras),
             time=self.time.status(),
+            marks=self.marking.status(),
         )
 
     def _look_around(self) -> None:
