@@ -10,6 +10,7 @@ from types import TracebackType
 import blackbox_qt
 from blackbox_qt.app.archive import Archive
 from blackbox_qt.app.camera import Camera
+from blackbox_qt.app.emergency import Emergency
 from blackbox_qt.app.healing import worth_a_restart
 from blackbox_qt.app.marking import DRIVE_S, Marking
 from blackbox_qt.app.reconfigure import ReconfigureError, Reconfigurer
@@ -24,7 +25,6 @@ from blackbox_qt.sources import Source, SourceError
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.library import Library
 from blackbox_qt.storage.marks import Kind, Mark
-from blackbox_qt.storage.segment import Store
 from blackbox_qt.storage.status import WriterSettings
 from blackbox_qt.storage.writer import Writer
 
@@ -61,9 +61,11 @@ class App:
         self.restarting = ""  # why a fresh process must take this one's place, once that is decided
         self.before_end: list[Callable[[], None]] = []  # called first at every polite end, power off among them
         self._disk = disk or Disk()
-        self._store = Store(self._disk, self.data)
+        self.emergency = Emergency(config, self._disk, self.clock, lambda: self.cameras.values())
+        self._store = self.emergency.store
         self.archive = Archive(self._disk, self._store, self.clock, self._all_settled)
         self.keeper = self.archive.keeper
+        self.emergency.serve(self.archive)
         self.libraries = self.archive.libraries
         self.marking = Marking(
             self.clock, self._disk, config.marks,
@@ -107,6 +109,7 @@ class App:
         done = [stop.wait(left_s()) for stop in stops]
         done += [self.archive.join(left_s()), self.marking.close(left_s())]
         self.stopped_well = all(done)
+        self.emergency.end(left_s())
         self._reporter.join(left_s())
 
     def _tell_of_the_end(self) -> None:
@@ -220,6 +223,7 @@ class App:
             viewers=sum(c.stream.viewers for c in cameras),
             time=self.time.status(),
             marks=self.marking.status(),
+            card=self.emergency.status(),
         )
 
     def _look_around(self) -> None:
@@ -228,6 +232,10 @@ class App:
 
     def _look_at_disk(self) -> None:
         """Called by the reporter's thread, because a dead card may hold up whoever asks it."""
+        self.emergency.look()
+        if not self.emergency.usable:
+            self._disk_seen = DiskStatus(str(self.data), 0, 0, self.emergency.card.words)
+            return
         try:
             self._disk_seen = DiskStatus(str(self.data), *self._disk.space(self.data), "")
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import blackbox_qt
 from blackbox_qt.app.keeper import Keeper
@@ -13,7 +14,7 @@ from blackbox_qt.storage.healing import Healed, Healer
 from blackbox_qt.storage.healing_round import heal_library
 from blackbox_qt.storage.library import Library
 from blackbox_qt.storage.open_segment import FinishedSegment
-from blackbox_qt.storage.segment import Store
+from blackbox_qt.storage.segment import SegmentName, Store
 
 
 class Archive:
@@ -30,10 +31,7 @@ class Archive:
         self._disk = disk
         self._store = store
         self._clock = clock
-        for name, library in self.libraries.items():
-            self.keeper.first(f"healing of {name}", partial(self._heal, library))
-        for name, library in self.libraries.items():
-            self.keeper.first(f"reading of {name}", partial(self._load, library))
+        self.begin_anew()
 
     @property
     def current(self) -> Library:
@@ -46,6 +44,17 @@ class Archive:
         for library in self.libraries.values():
             if finished.path.is_relative_to(library.root):
                 library.add(finished)
+
+    def begin_anew(self) -> None:
+        """Heal and read everything, again if need be: a card has been put in. Never blocks."""
+        for name, library in self.libraries.items():
+            self.keeper.first(f"healing of {name}", partial(self._heal, library))
+        for name, library in self.libraries.items():
+            self.keeper.first(f"reading of {name}", partial(self._load, library))
+
+    def take_in(self, library: str, folder: Path, name: SegmentName) -> None:
+        """A segment has come into a library's folder from elsewhere. OSError from the disk."""
+        self.libraries[library].look_at(folder, name)
 
     def start(self) -> None:
         """Begin to wait for the first fragments."""

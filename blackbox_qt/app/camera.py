@@ -159,6 +159,11 @@ class Camera:
         self.recorder.resume()
         self._want_key()
 
+    def look_again(self) -> None:
+        """Where to record may have changed: the next picture can begin another file."""
+        self._want_key()
+        self.recorder.nudge()
+
     def check(self, config: CameraConfig) -> None:
         """Whether this camera could be configured so. Raises SourceError or BudgetError, one sentence."""
         self._make(config)

@@ -10,6 +10,7 @@ from blackbox_qt.app.part import Part
 from blackbox_qt.app.status import RecordingState, RecordingStatus
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.packet import Packet
+from blackbox_qt.storage.segment import Place
 from blackbox_qt.storage.writer import Writer
 
 OnCrash = Callable[[BaseException], None]
@@ -54,6 +55,20 @@ class Recorder:
     def finish(self, timeout: float) -> bool:
         """Write everything and end; False when not all is safe after `timeout` s."""
         return self._part.stop(timeout)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where something is open, or not yet named."""
+        return self._part.now.places
+
+    @property
+    def unsynced_s(self) -> float:
+        """Age of the oldest packet that a power cut would take."""
+        return self._part.now.status().unsynced_age_s
+
+    def nudge(self) -> None:
+        """Where to record may have changed: look, also if no packet comes."""
+        self._part.now.nudge()
 
     def put(self, packet: Packet) -> None:
         """Take a packet; never waits."""

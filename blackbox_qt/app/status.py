@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from blackbox_qt.app.fault_status import AlarmStatus, BoardStatus, CardStatus, SheddingStatus
 
 CameraState = Literal["starting", "live", "stopped", "fault"]
 """starting: not seen yet; live: frames come; stopped: no frame for 300 ms; fault: being tried again."""
@@ -151,6 +153,10 @@ class Status:
     viewers: int
     marks: MarkStatus = MarkStatus()
     time: TimeStatus = TimeStatus()
+    card: CardStatus = field(default_factory=CardStatus)
+    alarm: AlarmStatus = field(default_factory=AlarmStatus)
+    shedding: SheddingStatus = field(default_factory=SheddingStatus)
+    board: BoardStatus = field(default_factory=BoardStatus)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types, ready for JSON."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+_libc = ctypes.CDLL(None, use_errno=True)
 _IOV_MAX = 1024  # Linux: writev(2) takes no more parts at a time
 
 
@@ -132,6 +134,16 @@ class Disk:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def sync_all(self, path: Path) -> None:
+        """Return when everything on the file system that holds this directory is on the medium; syncfs(2)."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if _libc.syncfs(fd):
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code), str(path))
         finally:
             os.close(fd)
 

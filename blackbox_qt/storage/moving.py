@@ -102,6 +102,11 @@ class Mover:
             return f"{names}: stays on the system's disk, the card has another recording of that name"
         return ""
 
+    @property
+    def busy(self) -> bool:
+        """A file on the card is open."""
+        return self._copy is not None
+
     def step(self, budget: int) -> bool:
         """Copy up to `budget` bytes. False when nothing can be moved now. OSError: the same segment is tried again."""
         try:

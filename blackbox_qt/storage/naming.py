@@ -37,7 +37,7 @@ class Retry:
 class Naming:
     """Segments that are whole and durable and still bear the name of an unfinished one, oldest first.
 
-    Threads: the Writer's; `words`, `named` any.
+    Threads: the Writer's; `words`, `named`, `places` any.
     """
 
     def __init__(
@@ -57,6 +57,11 @@ class Naming:
     def add(self, segment: OpenSegment) -> None:
         """Take a segment that has ended; it is named in the next step."""
         self._unnamed.append(segment)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where they are."""
+        return tuple(segment.place for segment in self._unnamed)
 
     def due_ns(self) -> int | None:
         """When the next step has something to do, boot clock; None: never."""

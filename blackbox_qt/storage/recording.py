@@ -13,7 +13,7 @@ from blackbox_qt.storage.intake import Intake
 from blackbox_qt.storage.memory import Entry
 from blackbox_qt.storage.naming import Naming, Retry
 from blackbox_qt.storage.open_segment import FinishedSegment, OpenSegment
-from blackbox_qt.storage.segment import Store
+from blackbox_qt.storage.segment import Place, Store
 from blackbox_qt.storage.status import WriterSettings, WriterStatus, judge, patience_s
 
 _BACKLOG_SYNC = 8  # fragments written between two syncs while catching up after a stall
@@ -271,6 +271,12 @@ class Recording(Intake):
     def has_durable(self) -> bool:
         """At least one picture is on the medium."""
         return self._durable > 0
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where something is open, or not yet named."""
+        segment = self._segment
+        return (*self._naming.places, *((segment.place,) if segment else ()))
 
     @property
     def trouble(self) -> str:

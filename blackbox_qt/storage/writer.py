@@ -11,7 +11,7 @@ from blackbox_qt.core.packet import NO_LOSS, Packet
 from blackbox_qt.core.worker import Worker
 from blackbox_qt.storage.open_segment import FinishedSegment
 from blackbox_qt.storage.recording import Recording
-from blackbox_qt.storage.segment import SegmentName, Store
+from blackbox_qt.storage.segment import Place, SegmentName, Store
 from blackbox_qt.storage.status import WriterSettings, WriterStatus
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,11 @@ class Writer:
     def resume(self) -> None:
         """The user ends the pause early."""
         self._recording.resume()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where something is open, or not yet named."""
+        return self._recording.places
 
     def nudge(self) -> None:
         """Look again now, also if no packet comes: where to record may have changed."""
