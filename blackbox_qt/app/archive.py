@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from blackbox_qt.storage.healing_round import heal_library
 from blackbox_qt.storage.library import Library
 from blackbox_qt.storage.open_segment import FinishedSegment
 from blackbox_qt.storage.segment import SegmentName, Store
+
+log = logging.getLogger(__name__)
 
 
 class Archive:
@@ -53,8 +56,9 @@ class Archive:
             self.keeper.first(f"reading of {name}", partial(self._load, library))
 
     def take_in(self, library: str, folder: Path, name: SegmentName) -> None:
-        """A segment has come into a library's folder from elsewhere. OSError from the disk."""
-        self.libraries[library].look_at(folder, name)
+        """A segment has come into a library's folder from elsewhere: it is read soon. Never blocks."""
+        log.debug("%s has come to %s", name.stem, folder)
+        self.keeper.first(f"reading of {library}", partial(self._load, self.libraries[library]))
 
     def start(self) -> None:
         """Begin to wait for the first fragments."""

@@ -11,9 +11,8 @@ from typing import Literal
 
 from blackbox_qt.core.clock import Clock
 from blackbox_qt.core.worker import in_words
-from blackbox_qt.storage import sidecar
+from blackbox_qt.storage import library_scan, sidecar
 from blackbox_qt.storage.disk import Disk, StorageError, temporary
-from blackbox_qt.storage.library_files import Files
 from blackbox_qt.storage.library_info import SegmentInfo, Trip, order
 from blackbox_qt.storage.open_segment import FinishedSegment
 from blackbox_qt.storage.segment import SegmentName
@@ -26,16 +25,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a segment: the Writer finished it, its sidecar changed, or it was removed.
+    """What happened to a segment: it came (also with a load), its sidecar changed, or it was removed.
 
     Threads: immutable, any.
     """
 
     what: Literal["added", "changed", "removed"]
     segment: SegmentInfo
-
-
-Journaled = Callable[[SegmentInfo, str, str, Callable[[], None]], None]
 
 
 def _never() -> bool:
@@ -47,12 +43,14 @@ class Library:
 
     Questions are answered from memory and never wait for the disk or for a load. `load` looks at the files; until then
     only what was added is known (`loaded`). `listeners` are called with a Change, after it, on the thread that made it
-    (the Writer's among them): they must not block. `journal(segment, why, who, delete)` calls `delete` and tells of it.
+    (the Writer's among them): they must not block. `journal(segment, why, who)` is called before a segment is removed.
 
     Threads: any; `load`, and whatever changes a sidecar or a file, may block on the disk and raises OSError.
     """
 
-    def __init__(self, disk: Disk, root: Path, clock: Clock, journal: Journaled | None = None) -> None:
+    def __init__(
+        self, disk: Disk, root: Path, clock: Clock, journal: Callable[[SegmentInfo, str, str], None] | None = None
+    ) -> None:
         self.disk = disk
         self.root = root
         self.clock = clock
@@ -62,9 +60,7 @@ class Library:
         self._lock = threading.Lock()  # for moments only: never held while the disk is asked, nor while calling out
         self._known: dict[SegmentName, SegmentInfo] = {}
         self._beside: dict[SegmentName, Sidecar] = {}  # the latest known of segments that are not
-        self._came: set[SegmentName] = set()  # since a load began
-        self._removed: set[SegmentName] = set()  # the same
-        self._files = Files(disk, root)
+        self._removed: set[SegmentName] = set()  # during a load
         self._sorted: tuple[SegmentInfo, ...] | None = None
 
     # questions
@@ -130,32 +126,23 @@ class Library:
 
     def add(self, finished: FinishedSegment) -> None:
         """Take a segment that the Writer has finished. Never touches the disk."""
-        name = finished.name
-        self._files.forget(name)
         self._put(
-            [
-                SegmentInfo(
-                    name=name,
-                    folder=finished.path.parent,
-                    state="finished",
-                    bytes=finished.bytes,
-                    origin=finished.stream.origin,
-                    machine_boot=finished.machine_boot,
-                    first_t_ns=finished.first_t_ns,
-                    last_t_ns=finished.last_t_ns,
-                    frames=finished.frames,
-                    lost=finished.lost,
-                    end_reason=finished.reason,
-                    anchor=finished.anchor,
-                    sidecar=finished.sidecar,
-                )
-            ]
+            SegmentInfo(
+                name=finished.name,
+                folder=finished.path.parent,
+                state="finished",
+                bytes=finished.bytes,
+                origin=finished.stream.origin,
+                machine_boot=finished.machine_boot,
+                first_t_ns=finished.first_t_ns,
+                last_t_ns=finished.last_t_ns,
+                frames=finished.frames,
+                lost=finished.lost,
+                end_reason=finished.reason,
+                anchor=finished.anchor,
+                sidecar=finished.sidecar,
+            )
         )
-        with self._lock:
-            self._came.add(name)
-            known = self._known.get(name)
-        if known:
-            self._tell(Change("added", known))
 
     def lock(self, name: SegmentName, lock: Lock) -> Sidecar:
         """Keep a segment, finished or still being written, for a mark; durable on return. StorageError: not there."""
@@ -198,64 +185,46 @@ class Library:
         return segment.bytes
 
     def _remove(self, segment: SegmentInfo, why: str, who: str) -> None:
-        def delete() -> None:
-            beside = segment.folder / segment.name.sidecar
-            for path in (segment.path, beside, temporary(beside)):
-                if self.disk.exists(path):
-                    self.disk.unlink(path)
-            if self.disk.is_dir(segment.folder):
-                self.disk.sync_dir(segment.folder)  # what is told to be gone does not come back
-
-        if self.journal is None:
-            delete()
-        else:
-            self.journal(segment, why, who, delete)
+        name = segment.name
+        if self.journal is not None:
+            self.journal(segment, why, who)
+        beside = segment.folder / name.sidecar
+        for path in (segment.path, beside, temporary(beside)):
+            if self.disk.exists(path):
+                self.disk.unlink(path)
         with self._lock:
-            self._removed.add(segment.name)
-            self._known.pop(segment.name, None)
+            self._removed.add(name)
+            self._known.pop(name, None)
             self._sorted = None
 
     def load(self, rest: Callable[[], None] = lambda: None, stop: Callable[[], bool] = _never) -> None:
-        """Look at the files; nobody is told of what is found. What is known grows folder by folder, the newest first.
-
-        `rest` is called between two looks, so that whoever records goes first. Segments that are not there any more
-        are forgotten at the end.
-        """
+        """Look at the files. `rest` is called between two looks, so that whoever records goes first."""
         with self._lock:
-            self._came, self._removed = set(), set()
-        found: set[SegmentName] = set()
-        for some in self._files.look(rest, stop):
-            self._put(some)
-            found.update(segment.name for segment in some)
-        if stop():
-            return
-        with self._lock:
-            for name in self._known.keys() - found - self._came:
-                del self._known[name]
-            self._sorted = None
+            self._removed.clear()
+        for folder in library_scan.folders(self.disk, self.root) if self.disk.is_dir(self.root) else ():
+            for name, found in library_scan.segments_in(self.disk.look(folder)):
+                if stop():
+                    return
+                self._put(library_scan.look(self.disk, folder, name, found))
+                rest()
         self.loaded.set()
 
-    def save(self, at_least: int = 1) -> None:
-        """Write down what is known, for the next start, if so many segments have come or changed since."""
-        if self.loaded.is_set() and self._files.unsaved >= at_least:
-            self._files.save(self._all())
-
-    def _put(self, segments: Iterable[SegmentInfo]) -> None:
-        """Segments that were looked at, each with the latest sidecar that is known of it."""
+    def _put(self, segment: SegmentInfo) -> None:
+        """A segment that was looked at, with the latest sidecar that is known of it."""
+        name = segment.name
         with self._lock:
-            for segment in segments:
-                name = segment.name
-                old = self._known.get(name)
-                if name in self._removed or (old and old.state == "finished" and segment.state == "open"):
-                    continue
-                latest = max(segment.sidecar, self._beside.pop(name, segment.sidecar), key=_revision)
-                latest = max(latest, old.sidecar, key=_revision) if old else latest
-                self._known[name] = segment if latest is segment.sidecar else replace(segment, sidecar=latest)
+            old = self._known.get(name)
+            if name in self._removed or (old and old.state == "finished" and segment.state == "open"):
+                return
+            latest = max(segment.sidecar, self._beside.pop(name, segment.sidecar), key=_revision)
+            latest = max(latest, old.sidecar, key=_revision) if old else latest
+            segment = replace(segment, sidecar=latest)
+            self._known[name] = segment
             self._sorted = None
+        self._tell(Change("changed" if old else "added", segment))
 
     def _take(self, name: SegmentName, beside: Sidecar) -> None:
         """A sidecar was changed."""
-        self._files.forget(name)
         with self._lock:
             old = self._known.get(name)
             if old is None:
