@@ -21,7 +21,7 @@ from blackbox_qt.storage.times import TimesFile, Witness
 log = logging.getLogger(__name__)
 
 MOST_WITNESSES = 48
-"""Different opinions heard in one start of the machine; whoever comes later is refused."""
+"""Different opinions heard in one start of the machine; whoever comes later and is not trusted more is refused."""
 
 
 class TimeError(Exception):
@@ -92,7 +92,7 @@ class Timekeeper:
         with self._lock:
             if not trust.adds(self._mine, witness):
                 return
-            if len(self._mine) >= MOST_WITNESSES:
+            if len(self._mine) >= MOST_WITNESSES and not trust.outranks(self._mine, witness):
                 raise TimeError("The box has heard too many different times since it started, and takes no more.")
             self._remember([witness])
             self._unwritten.append(witness)

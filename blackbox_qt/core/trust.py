@@ -115,6 +115,12 @@ def adds(known: Sequence[Pair], new: Pair) -> bool:
     return _or_untold(new.uncertainty_ns) * _BETTER < _or_untold(uncertainty_at(believed, new.boot_ns))
 
 
+def outranks(known: Iterable[Pair], new: Pair) -> bool:
+    """Whether `new` is trusted more than all that is known: it is welcome however much that is."""
+    believed = best(known)
+    return vouched(new) and (believed is None or rank(new.source) > rank(believed.source))
+
+
 def in_doubt(pairs: Sequence[P]) -> tuple[P, list[P]] | None:
     """The pair to believe and those that contradict it, one of each opinion; None when all agree."""
     believed = best(pairs)

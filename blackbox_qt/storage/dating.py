@@ -17,7 +17,7 @@ from blackbox_qt.storage.times import Witness
 log = logging.getLogger(__name__)
 
 MOST_DATES = 16
-"""In one sidecar: more opinions about one moment help nobody."""
+"""In one sidecar: more opinions about one moment help nobody, but for one that is trusted more than all."""
 _AT_ONCE = 20  # segments dated in a step: whoever records goes first
 
 Witnesses = Mapping[str, Sequence[Witness]]
@@ -33,7 +33,8 @@ def missing_dates(known: Iterable[Pair], witnesses: Iterable[Pair]) -> tuple[Dat
     new: list[Dating] = []
     for one in witnesses:
         date = Dating(one.utc_ns, one.boot_ns, one.source, one.uncertainty_ns, getattr(one, "by", ""))
-        if len(held) <= MOST_DATES and date not in held and trust.adds(held, one):
+        room = len(held) <= MOST_DATES or trust.outranks(held, one)
+        if room and date not in held and trust.adds(held, one):
             held.append(date)
             new.append(date)
     return tuple(new)
