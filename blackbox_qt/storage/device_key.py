@@ -8,6 +8,7 @@ import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from blackbox_qt.core.worker import in_words
 from blackbox_qt.storage import signature
 from blackbox_qt.storage.record import Body
 from blackbox_qt.storage.segment import SegmentName
+from blackbox_qt.storage.sidecar import Dating
 from blackbox_qt.storage.signature import When
 
 if TYPE_CHECKING:
@@ -85,6 +87,17 @@ class DeviceKey:
         except Exception as error:  # the library's door: the segment must end all the same
             self._fail(in_words(error))
             return None
+
+    def sign_date(self, name: SegmentName, date: Dating) -> Dating:
+        """The same date with this device's signature; as it is while there is no key."""
+        if self._sign is None:
+            return date
+        try:
+            proof = self._sign(signature.date_message(name, date))
+        except Exception as error:  # the library's door: an unsigned date is better than none
+            self._fail(in_words(error))
+            return date
+        return replace(date, key=self.public.hex(), signature=proof.hex())
 
 
 def _kept(place: Path) -> Ed25519PrivateKey:

@@ -34,6 +34,11 @@ class Change:
     segment: SegmentInfo
 
 
+def _as_it_is(_: SegmentName, date: Dating) -> Dating:
+    """Nobody signs here."""
+    return date
+
+
 def _never() -> bool:
     return False
 
@@ -44,6 +49,7 @@ class Library:
     Questions are answered from memory and never wait for the disk or for a load. `load` looks at the files; until then
     only what was added is known (`loaded`). `listeners` are called with a Change, after it, on the thread that made it
     (the Writer's among them): they must not block. `journal(segment, why, who)` is called before a segment is removed.
+    `sign_date` gives a new date the device's signature.
 
     Threads: any; `load`, and whatever changes a sidecar or a file, may block on the disk and raises OSError.
     """
@@ -55,6 +61,7 @@ class Library:
         self.root = root
         self.clock = clock
         self.journal = journal
+        self.sign_date: Callable[[SegmentName, Dating], Dating] = _as_it_is
         self.loaded = threading.Event()
         self.listeners: list[Callable[[Change], None]] = []
         self._lock = threading.Lock()  # for moments only: never held while the disk is asked, nor while calling out
@@ -165,9 +172,13 @@ class Library:
         with sidecar.turn(folder, name):
             if not (self.disk.exists(folder / name.final) or self.disk.exists(folder / name.part)):
                 raise StorageError(f"There is no segment {name.stem} in {self.root}.")
-            beside = sidecar.change(self.disk, folder, name, f)
+            beside = sidecar.change(self.disk, folder, name, lambda old: self._vouched(name, old, f(old)))
         self._take(name, beside)
         return beside
+
+    def _vouched(self, name: SegmentName, old: Sidecar, new: Sidecar) -> Sidecar:
+        """Dates that are new get this device's signature; one that stood there without does not get it later."""
+        return replace(new, dates=tuple(one if one in old.dates else self.sign_date(name, one) for one in new.dates))
 
     def remove(self, name: SegmentName, why: str, who: str, *, locked_too: bool = False) -> int:
         """Delete a finished segment and its sidecar; returns its bytes. The journal is written first.

@@ -52,6 +52,8 @@ class Dating:
     source: str  # as in the records: ntp, rtc, phone, manual, …
     uncertainty_ns: int | None
     by: str = ""
+    key: str = field(default="", compare=False)  # the device key that has signed it, and the signature, hex digits
+    signature: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ def decode(data: bytes, name: SegmentName) -> Sidecar:
 def _date(one: dict[str, Any]) -> Dating:
     within = one.get("uncertainty_ns")
     within = None if within is None else _whole(within)
-    return Dating(_whole(one["utc_ns"]), _whole(one["boot_ns"]), str(one["source"]), within, str(one.get("by", "")))
+    words = (str(one.get(key, "")) for key in ("by", "key", "signature"))
+    return Dating(_whole(one["utc_ns"]), _whole(one["boot_ns"]), str(one["source"]), within, *words)
 
 
 def _lock(one: dict[str, Any]) -> Lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from typing import Literal
 
 from blackbox_qt.storage.record import Body
 from blackbox_qt.storage.segment import SegmentName
+from blackbox_qt.storage.sidecar import Dating
 
 When = Literal["close", "healing"]
 Sign = Callable[[SegmentName, bytes, When], Body | None]
 """A signature record's body, without its anchor, for the end record with this hash; None: it stays unsigned."""
 ALGORITHM = "Ed25519"
 _DOMAIN = "Blackbox Qt segment signature, version 1"
+_DATE_DOMAIN = "Blackbox Qt date signature, version 1"
 _PUBLIC_PREFIX = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: SubjectPublicKeyInfo, then the 32 bytes
 _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----")
 
@@ -78,19 +81,35 @@ def read(found: Body) -> Signature:
     return Signature(key, digest, str(texts[3])[:16], signature)
 
 
-def verifies(found: Signature, name: SegmentName) -> bool | None:
-    """Whether this key signed this segment; None when the Python package `cryptography` is not installed.
+def date_message(name: SegmentName, date: Dating) -> bytes:
+    """The bytes that are signed of a date that was learnt later: two lines, the second one JSON."""
+    said = [name.stem, date.boot_ns, date.utc_ns, date.source, date.uncertainty_ns, date.by]
+    return f"{_DATE_DOMAIN}\n{json.dumps(said, separators=(',', ':'))}\n".encode("ascii")
 
-    The package is imported with the first call.
-    """
+
+def verifies(found: Signature, name: SegmentName) -> bool | None:
+    """Whether this key signed this segment; None when the Python package `cryptography` is not installed."""
+    return is_signed(found.key, found.signature, message(name, found.when, found.digest))
+
+
+def date_verifies(date: Dating, name: SegmentName) -> bool | None:
+    """Whether the key it names signed this date of this segment; None as above."""
+    try:
+        key, signature = bytes.fromhex(date.key), bytes.fromhex(date.signature)
+    except ValueError:
+        return False
+    return is_signed(key, signature, date_message(name, date))
+
+
+def is_signed(key: bytes, signature: bytes, text: bytes) -> bool | None:
+    """None when the Python package `cryptography` is not installed; it is imported with the first call."""
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError:
         return None
     try:
-        text = message(name, found.when, found.digest)
-        Ed25519PublicKey.from_public_bytes(found.key).verify(found.signature, text)
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, text)
     except (InvalidSignature, ValueError):
         return False
     return True
