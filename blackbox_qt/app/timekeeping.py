@@ -49,6 +49,7 @@ class Timekeeper:
         self._unwritten: list[Witness] = []
         self._file: TimesFile | None = None
         self._dater: Dater | None = None
+        self._card_is_there: Callable[[], bool] = lambda: True
         self._loaded = False
         self._trouble = self._conflict_told = ""
 
@@ -139,11 +140,12 @@ class Timekeeper:
         """Where witnesses are kept, and what is dated. Touches nothing yet."""
         self._file = TimesFile(disk, data)
         self._dater = Dater(libraries, self.witnesses)
+        # A card that was pulled leaves its mount point, a folder of the system's disk, and no library in it.
+        self._card_is_there = lambda: any(disk.is_dir(library.root) for library in libraries())
 
     def step(self) -> None:
         """Look at the clocks, keep what was heard, date what can be dated; about once a second."""
-        self._look_at_clocks()
-        self._say_conflict()
+        self.look()
         try:
             self._keep()
             self._trouble = ""
@@ -151,6 +153,11 @@ class Timekeeper:
             self._complain(error.strerror or str(error))
         if self._dater is not None:
             self._dater.step()
+
+    def look(self) -> None:
+        """Hear what the machine's own clocks say now. Asks the RTC at the first call; never the disk."""
+        self._look_at_clocks()
+        self._say_conflict()
 
     def _look_at_clocks(self) -> None:
         now = self._system.anchor()
@@ -171,6 +178,8 @@ class Timekeeper:
     def _keep(self) -> None:
         """The file is read once, and made anew where another card lacks it."""
         if self._file is None or not self.machine_boot:  # without a boot id nobody could tell one start from another
+            return
+        if not self._card_is_there():
             return
         if not self._loaded:
             before = self._file.load()

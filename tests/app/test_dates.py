@@ -264,6 +264,7 @@ def test_an_earlier_start_of_the_program_in_the_same_start_of_the_machine(machin
 
 def test_what_a_start_of_the_program_heard_the_next_one_knows(machine: Machine) -> None:
     first = Program(machine)
+    first.drive(1)
     first.time.hear(machine.phone(), "a phone")
     first.time.step()
     first.crash()
@@ -291,12 +292,16 @@ def test_a_start_of_the_machine_whose_time_nobody_told_stays_unknown(machine: Ma
     assert names == sorted(names) and len({segment.machine_boot for segment in program.segments()}) == 2
 
 
-def test_a_power_cut_after_somebody_told_and_before_anything_was_dated(machine: Machine) -> None:
+def test_a_power_cut_after_somebody_told_and_before_anything_was_dated(
+    machine: Machine, expected_alarms: list[str]
+) -> None:
+    expected_alarms.append("a recording cannot be dated now")
     program = Program(machine)
     program.drive(7)
     program.time.hear(machine.phone(), "a phone")
-    program.time.attach(machine.disk, machine.data, list)  # only the file is written
+    machine.disk.refuse = lambda op, path: op == "replace" and path.endswith(".json.tmp")
     program.time.step()
+    machine.disk.refuse = lambda *_: False
     program.crash()
     machine.reboot()
     truth = machine.true_utc
@@ -344,14 +349,17 @@ def test_a_card_that_does_not_take_it_is_tried_again(machine: Machine, expected_
     again.crash()
 
 
-def test_another_card_is_told_too(machine: Machine, tmp_path: Path) -> None:
-    program = Program(machine)
+def test_another_card_is_told_too_but_not_the_place_where_none_is(machine: Machine, tmp_path: Path) -> None:
+    program = recorded(machine, 4)
     program.time.hear(machine.phone(), "a phone")
     program.time.step()
     (machine.data / NAME).rename(tmp_path / "in the drawer")
+    (machine.data / "recordings").rename(tmp_path / "in the drawer too")
+    program.time.step()
+    assert not (machine.data / NAME).exists()
+    (machine.data / "recordings").mkdir()
     program.time.step()
     assert (machine.data / NAME).exists()
-    program.crash()
 
 
 def test_machines_without_a_boot_id_are_not_mixed_up(machine: Machine) -> None:
