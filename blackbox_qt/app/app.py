@@ -16,12 +16,13 @@ from blackbox_qt.app.marking import DRIVE_S, Marking
 from blackbox_qt.app.reconfigure import ReconfigureError, Reconfigurer
 from blackbox_qt.app.recorder import OnCrash
 from blackbox_qt.app.reporter import Reporter
-from blackbox_qt.app.status import DiskStatus, Status, overall
+from blackbox_qt.app.status import DiskStatus, SigningStatus, Status, overall
 from blackbox_qt.app.timekeeping import Timekeeper
 from blackbox_qt.config import CameraConfig, Config
 from blackbox_qt.core.clock import NS, Clock, SystemClock
 from blackbox_qt.core.worker import Worker, in_words
 from blackbox_qt.sources import Source, SourceError
+from blackbox_qt.storage.device_key import DeviceKey
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.library import Library
 from blackbox_qt.storage.marks import Kind, Mark
@@ -63,7 +64,8 @@ class App:
         self._disk = disk or Disk()
         self.emergency = Emergency(config, self._disk, self.clock, lambda: self.cameras.values())
         self._store = self.emergency.store
-        self.archive = Archive(self._disk, self._store, self.clock, self._all_settled)
+        self.key = DeviceKey(config.storage.state)
+        self.archive = Archive(self._disk, self._store, self.clock, self.key, self._all_settled)
         self.keeper = self.archive.keeper
         self.emergency.serve(self.archive)
         self.libraries = self.archive.libraries
@@ -72,6 +74,8 @@ class App:
             lambda: self.library.root, lambda: self.libraries.values(), lambda: self.cameras,
         )  # fmt: skip
         self.keeper.every(DRIVE_S, self.marking.drive, "marks")  # before anything that deletes
+        self.time.attach(self._disk, self.data, self.libraries.values)
+        self.keeper.every(1.0, self.time.step, "the time")
         self.before_end.append(self.marking.flush)
         self._began_ns = self.clock.boot_ns()
         self._lock = threading.Lock()
@@ -222,12 +226,14 @@ class App:
             disk=self._disk_seen,
             viewers=sum(c.stream.viewers for c in cameras),
             time=self.time.status(),
+            signing=SigningStatus(self.key.fingerprint, self.key.words),
             marks=self.marking.status(),
             card=self.emergency.status(),
         )
 
     def _look_around(self) -> None:
         self.look_after()
+        self.time.look()
         self._look_at_disk()
 
     def _look_at_disk(self) -> None:
@@ -249,6 +255,7 @@ class App:
             memory_s=storage.memory_s,
             sync_ms=storage.sync_ms,
             software=f"blackbox-qt {blackbox_qt.__version__}",
+            sign=self.key.sign,
         )
 
         def make_writer(on_crash: OnCrash, lost_before: Mapping[str, int]) -> Writer:

@@ -10,6 +10,7 @@ from pathlib import Path
 import blackbox_qt
 from blackbox_qt.app.keeper import Keeper
 from blackbox_qt.core.clock import Clock
+from blackbox_qt.storage.device_key import DeviceKey
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.healing import Healed, Healer
 from blackbox_qt.storage.healing_round import heal_library
@@ -19,6 +20,7 @@ from blackbox_qt.storage.segment import SegmentName, Store
 
 log = logging.getLogger(__name__)
 
+_KEY_RETRY_S = 60.0  # nothing is done when it is there
 
 class Archive:
     """Libraries and their keeper. Other jobs are given to `keeper`; they begin when everything is healed and known.
@@ -26,7 +28,7 @@ class Archive:
     Threads: `start`, `ask_to_stop`, `join` by the App's owner; everything else any.
     """
 
-    def __init__(self, disk: Disk, store: Store, clock: Clock, settled: Callable[[], bool]) -> None:
+    def __init__(self, disk: Disk, store: Store, clock: Clock, key: DeviceKey, settled: Callable[[], bool]) -> None:
         self.keeper = Keeper(settled, clock)
         self.healed: list[Healed] = []  # at this start, for whoever tells the user
         roots = {"recordings": store.library("camera"), "demo": store.library("pattern")}
@@ -34,6 +36,11 @@ class Archive:
         self._disk = disk
         self._store = store
         self._clock = clock
+        self._key = key
+        for library in self.libraries.values():
+            library.sign_date = key.sign_date
+        self.keeper.first("device key", key.load)  # before the healing, which signs
+        self.keeper.every(_KEY_RETRY_S, key.load, "device key")
         self.begin_anew()
 
     @property
@@ -73,7 +80,7 @@ class Archive:
 
     def _heal(self, library: Library) -> None:
         software = f"blackbox-qt {blackbox_qt.__version__}"
-        healer = Healer(self._disk, library.root, self._clock, software, self.keeper.rest)
+        healer = Healer(self._disk, library.root, self._clock, software, self.keeper.rest, self._key.sign)
         ours = self._store.ours(library.root)
         self.healed += heal_library(self._disk, library.root, ours, healer, lambda: self.keeper.stopping)
 

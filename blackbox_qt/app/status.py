@@ -139,6 +139,17 @@ class TimeStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningStatus:
+    """Whether finished files are signed with this device's key.
+
+    Threads: immutable, any.
+    """
+
+    fingerprint: str = ""  # of the public key, SHA-256, 64 hex digits; empty while there is none
+    words: str = ""  # why nothing is signed; empty when well
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Threads: immutable, any."""
 
@@ -153,6 +164,7 @@ class Status:
     viewers: int
     marks: MarkStatus = MarkStatus()
     time: TimeStatus = TimeStatus()
+    signing: SigningStatus = SigningStatus()
     card: CardStatus = field(default_factory=CardStatus)
     alarm: AlarmStatus = field(default_factory=AlarmStatus)
     shedding: SheddingStatus = field(default_factory=SheddingStatus)
