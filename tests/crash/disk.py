@@ -11,7 +11,10 @@ from pathlib import Path
 from blackbox_qt.storage.disk import Disk
 from tests.storage.fakes import FaultDisk
 
-LOOKS = {"close", "list", "look", "hold", "exists", "is_dir", "device", "space", "open_read", "size", "read_at", "read_small"}
+LOOKS = {
+    *("close", "list", "look", "hold", "exists", "is_dir", "device", "space"),
+    *("open_read", "size", "read_at", "read_small", "uncached"),
+}
 """Operations of the Disk that change nothing, and so are not in the log."""
 COMPOSED = {"write_small", "probe"}
 """Those made of others by calling them: what they do is in the log by itself."""
@@ -21,7 +24,7 @@ COMPOSED = {"write_small", "probe"}
 class Op:
     """One line of the log. `node` says which file, whatever it is called meanwhile; paths are below the root."""
 
-    kind: str  # open | write | cut | sync | rename | unlink | mkdir | rmdir | sync_dir
+    kind: str  # open | write | cut | sync | rename | unlink | mkdir | sync_dir | sync_all
     node: int = -1
     path: Path = Path()
     to: Path = Path()
@@ -141,6 +144,11 @@ class RecordingDisk(Disk):
             if made:
                 self._note(Op("mkdir", path=self._below(path)))
         return made
+
+    def sync_all(self, path: Path) -> None:
+        super().sync_all(path)
+        with self._lock:
+            self._note(Op("sync_all", path=self._below(path)))
 
     def sync_dir(self, path: Path) -> None:
         super().sync_dir(path)

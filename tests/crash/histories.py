@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from blackbox_qt.app.marking import Marking
+from blackbox_qt.config_marks import MarksConfig
 from blackbox_qt.core.packet import Packet
+from blackbox_qt.storage.journal import Journal
+from blackbox_qt.storage.journal_lines import Deletion
+from blackbox_qt.storage.library import Library
+from blackbox_qt.storage.segment import SegmentName
+from blackbox_qt.storage.sidecar import Dating, Lock, Note
 from tests.storage.fakes import SECOND, Bench, clip, steady
 
 from .disk import FaultyRecordingDisk, Op, RecordingDisk
+from .model import State, world_at
+from .restart import Restart
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,7 @@ class Promise:
     """Something that holds from a place in the log on: a frame's time, a lock, a date, a name that was given."""
 
     since: int  # operations in the log when it was given
-    kind: str  # frames | lock | date | note | gone
+    kind: str  # frames | lock | date | note | mark | may_go
     what: Any
 
 
@@ -45,7 +53,11 @@ class Scene:
         self.disk = disk
         self.promises: list[Promise] = []
         self.bench = Bench(root / "car", disk, **settings)
-        self._told = 0
+        self.library = Library(disk, root / "car" / "recordings", self.bench.clock)
+        self.marking = Marking(
+            self.bench.clock, disk, MarksConfig(), lambda: self.library.root, lambda: (self.library,), lambda: {"front"}
+        )
+        self._told = self._added = 0
 
     def promise(self, kind: str, what: Any) -> None:
         self.promises.append(Promise(len(self.disk.log), kind, what))
@@ -55,6 +67,34 @@ class Scene:
         for packet in packets:
             self.bench.feed([packet])
             self.note_durable(all_of)
+            self.take_finished()
+
+    def take_finished(self) -> None:
+        """The library hears of finished segments, as from the Writer."""
+        for finished in self.bench.finished[self._added :]:
+            self.library.add(finished)
+        self._added = len(self.bench.finished)
+
+    @property
+    def open_segment(self) -> SegmentName:
+        name = SegmentName.parse(self.bench.recording.status().segment + ".mp4")
+        assert name
+        return name
+
+    def decide(self, name: SegmentName, number: int) -> None:
+        """A lock, a date and a note, each promised when it was confirmed."""
+        lock = Lock(f"m{number}", "manual", "window", "a bang", "")
+        date = Dating(1_790_000_000 * SECOND + number, 40 * SECOND, "phone", 10**9, "a phone")
+        note = Note(f"number {number}", "web")
+        for kind, what in (("lock", lock), ("date", date), ("note", note)):
+            getattr(self.library, kind)(name, what)
+            self.promise(kind, (name, what))
+
+    def mark(self) -> None:
+        """MARK is pressed, and answered."""
+        asked = self.marking.ask("window", "a bang")
+        self.marking.work()
+        self.promise("mark", asked.answer(0))
 
     def note_durable(self, all_of: list[Packet]) -> None:
         """The first so many packets are on the disk, says the status."""
@@ -66,6 +106,7 @@ class Scene:
     def finish(self, all_of: list[Packet]) -> None:
         self.bench.finish()
         self.note_durable(all_of)
+        self.take_finished()
 
     def history(self, name: str) -> History:
         return History(name, self.disk.log, self.disk.begin, self.promises)
@@ -104,6 +145,58 @@ def seldom_synced(root: Path, disk: RecordingDisk) -> History:
 
 
 @history
+def decided(root: Path, disk: RecordingDisk) -> History:
+    """Locks, dates and notes on the open segment, and on finished ones while the next is being written."""
+    scene, all_of = Scene(root, disk, segment_s=0.9), packets()
+    scene.library.loaded.set()
+    scene.feed(all_of[:10], all_of)
+    scene.decide(scene.open_segment, 1)
+    first = scene.open_segment
+    scene.feed(all_of[10:50], all_of)
+    scene.decide(first, 2)
+    scene.decide(scene.open_segment, 3)
+    scene.library.unlock(first, "m2")
+    scene.promises = [p for p in scene.promises if not (p.kind == "lock" and p.what[1].mark == "m2")]
+    scene.feed(all_of[50:], all_of)
+    scene.finish(all_of)
+    return scene.history("decided")
+
+
+@history
+def marked(root: Path, disk: RecordingDisk) -> History:
+    """MARK twice: what it covers is open, finished, and not written yet."""
+    scene, all_of = Scene(root, disk, segment_s=0.9), packets(100)
+    scene.library.loaded.set()
+    for start, end in ((0, 40), (40, 70), (70, 100)):
+        scene.feed(all_of[start:end], all_of)
+        scene.marking.drive()
+        scene.marking.work()
+        if end < 100:
+            scene.mark()
+    scene.finish(all_of)
+    scene.marking.drive()
+    scene.marking.work()
+    return scene.history("marked")
+
+
+@history
+def deleted(root: Path, disk: RecordingDisk) -> History:
+    """The oldest segments make room while the next is written; the journal tells."""
+    scene, all_of = Scene(root, disk, segment_s=0.5), packets(100)
+    journal = Journal(disk, scene.library.root, scene.bench.clock)
+    scene.feed(all_of[:60], all_of)
+    for name in [one.name for one in scene.library.segments()][:2]:
+        deletion = Deletion(name.stem, "the disk is full", "janitor", 1)
+        segment = scene.library.get(name)
+        assert segment
+        scene.promise("may_go", (name, segment.first_t_ns, segment.last_t_ns))
+        journal.carry_out(deletion, lambda name=name: scene.library.remove(name, "the disk is full", "janitor"))
+    scene.feed(all_of[60:], all_of)
+    scene.finish(all_of)
+    return scene.history("deleted")
+
+
+@history
 def faults(root: Path, disk: RecordingDisk) -> History:
     """Syncs and renames that fail, a full disk: everything not durable is written again to a new segment."""
     assert isinstance(disk, FaultyRecordingDisk)
@@ -136,12 +229,42 @@ def two_starts(root: Path, disk: RecordingDisk) -> History:
     return History("two_starts", disk.log, disk.begin, told)
 
 
-def tell(name: str, root: Path, disk: RecordingDisk | None = None) -> History:
+# ---- healing, which may be cut short itself
+
+_HALF_DONE = {
+    "heals_torn": State("drive", 25, "stale"),
+    "heals_mixed": State("faults", 75, "r1"),
+    "heals_named": State("seldom_synced", 55, "sizes"),
+    "heals_marked": State("marked", 60, "r0"),
+}
+
+
+def _heals(name: str) -> Tell:
+    def tell_it(root: Path, disk: RecordingDisk) -> History:
+        """The start after a crash, on what that one left."""
+        Restart(root / "car", disk).run()
+        return History(name, disk.log, disk.begin, [replace(p, since=0) for p in _BEFORE[root]])
+
+    return tell_it
+
+
+_BEFORE: dict[Path, list[Promise]] = {}
+HISTORIES.update({name: _heals(name) for name in _HALF_DONE})
+
+
+def prepare(name: str, root: Path) -> None:
+    """Lay out in `root` what `name` begins with."""
+    state = _HALF_DONE.get(name)
+    if state is None:
+        return
+    before = root.with_name(f"{root.name}-before")
+    before.mkdir()
+    past = tell(state.history, before)
+    world_at(past.log, state.point).crash(state.variant, str(state), root)
+    _BEFORE[root] = past.holding(state.point)
+
+
+def tell(name: str, root: Path, make: Callable[[Path], RecordingDisk] = FaultyRecordingDisk) -> History:
     """Let it happen in the empty folder `root`."""
-    return HISTORIES[name](root, disk or FaultyRecordingDisk(root))
-
-
-@contextmanager
-def forgotten(*kinds: str) -> Iterator[Callable[[Path], RecordingDisk]]:
-    """For proofs by removal: a disk on which these operations never reach the medium."""
-    yield lambda root: FaultyRecordingDisk(root, kinds)
+    prepare(name, root)
+    return HISTORIES[name](root, make(root))

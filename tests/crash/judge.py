@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
 
 from blackbox_qt.storage.check import CheckResult, check_paths
 from blackbox_qt.storage.disk import Disk
-from blackbox_qt.storage.report import SegmentReport
-from blackbox_qt.storage.segment import SegmentName, Store
+from blackbox_qt.storage.segment import PART, SegmentName, Store
 
 from .disk import Op
 from .histories import History, Promise
-from .model import CORNERS, World, world_at
-
-
-@dataclass(frozen=True)
-class State:
-    """One state, and how to come back to it: `BLACKBOX_CRASH=drive:137:r2 ./dev prove tests/crash`."""
-
-    history: str
-    point: int
-    variant: str
-
-    def __str__(self) -> str:
-        return f"{self.history}:{self.point}:{self.variant}"
-
-    @classmethod
-    def parse(cls, text: str) -> State:
-        name, point, variant = text.split(":")
-        return cls(name, int(point), variant)
+from .model import CORNERS, State, World, world_at
+from .restart import Restart
 
 
 def states(history: History, variants: int, every: int = 1) -> Iterator[tuple[State, World]]:
@@ -54,36 +36,87 @@ def lay_out(state: State, world: World, target: Path) -> Path:
 
 
 def problems(history: History, state: State, data: Path, *, play: bool) -> list[str]:
-    """Heal it, look at it, and say what was promised and is not there; also that it can be recorded on."""
+    """Start the program again, look, and say what was promised and is not there; also whether it can be recorded on."""
     holding = history.holding(state.point)
     if not data.is_dir():
         return [f"the data folder is gone with {len(holding)} promises"] if holding else []
+    parts = [(path.relative_to(data), path.read_bytes()) for path in data.rglob(f"*{PART}")]
+    parts += [(op.path.relative_to("car"), op.data) for op in history.log[: history.begin] if op.path.suffix == PART]
+    again = Restart(data)
+    again.run()
     found = check_paths([data])
-    bad = [f"{report.path.name}: {report.state} {report.damage}" for report in found.segments if not _good(report)]
+    bad = [f"{report.path.name}: {report.state} {report.damage}" for report in found.segments if not report.ok]
     bad += [f"{note.path.name}: {note.words}" for note in found.chain if note.bad and not _is_twin(note.path)]
-    bad += _missing(found, holding)
+    bad += _unhealed(data) + _missing(found, holding) + _undecided(again, holding)
+    bad += [words for path, before in parts for words in _vanished(data, path, before)]
     bad += _reused(history.log[: state.point], data)
     if play:
-        bad += _unplayable(found)
+        bad += _unplayable(found) + _unlisted(found, again)
     return bad
 
 
-def _good(report: SegmentReport) -> bool:
-    """Fragments that no sync covered may be whole behind a torn one: an unfinished file says so until it is healed."""
-    return report.ok or report.path.suffix == ".part"
+def _unhealed(data: Path) -> list[str]:
+    return [f"{path.name} was not healed" for path in data.rglob(f"*{PART}") if not _is_twin(path.with_suffix(""))]
 
 
 def _is_twin(path: Path) -> bool:
     """FAT may leave a file under both its names."""
-    part = path.with_name(path.name + ".part")
-    return part.exists() and part.read_bytes() == path.read_bytes()
+    part = path.with_name(path.name + PART)
+    return path.exists() and part.exists() and part.read_bytes() == path.read_bytes()
 
 
 def _missing(found: CheckResult, holding: Sequence[Promise]) -> list[str]:
+    """Durable frames, but of segments that were on their way out."""
     there = {t for report in found.segments for t in report.times_ns}
+    out = [promise.what for promise in holding if promise.kind == "may_go"]
     promised = [t for promise in holding if promise.kind == "frames" for t in promise.what]
-    lost = [t for t in promised if t not in there]
+    lost = [t for t in promised if t not in there and not any(first <= t <= last for _, first, last in out)]
     return [f"{len(lost)} of {len(promised)} durable frames are gone, the first at {lost[0]} ns"] if lost else []
+
+
+def _undecided(again: Restart, holding: Sequence[Promise]) -> list[str]:
+    """Confirmed locks, dates, notes, marks; deletions that nothing tells of."""
+    bad = []
+    for promise in holding:
+        if promise.kind in ("lock", "date", "note"):
+            name, what = promise.what
+            info = again.library.get(name)
+            if info is None or what not in getattr(info.sidecar, promise.kind + "s"):
+                bad.append(f"{name.stem}: the {promise.kind} {what} is gone")
+        if promise.kind == "mark":
+            mark = promise.what
+            covered = [s for s in again.library.segments() if s.state == "finished" and mark.covers(s)]
+            open_ = [s.name.stem for s in covered if all(lock.mark != mark.id for lock in s.sidecar.locks)]
+            bad += [f"the mark {mark.id} does not keep {stem}" for stem in open_]
+        if promise.kind == "may_go":
+            name = promise.what[0]
+            told = any(entry.deletion.what == name.stem for entry in again.journal.entries())
+            if again.library.get(name) is None and not told:
+                bad.append(f"{name.stem} is gone, and the journal does not tell")
+    return bad
+
+
+def _vanished(data: Path, path: Path, before: bytes) -> list[str]:
+    """Nothing is deleted silently: what is not in the healed file any more is in the quarantine."""
+    healed = data / path.with_suffix("")
+    now = healed.read_bytes() if healed.exists() else b""
+    pairs = zip(before, now, strict=False)
+    same = next((i for i, (old, new) in enumerate(pairs) if old != new), min(len(before), len(now)))
+    rest = before[same:]
+    folder = data / path.parts[0] / "quarantine"
+    kept = [one.read_bytes() for one in folder.iterdir()] if rest and folder.is_dir() else []
+    is_kept = not rest or any(before.endswith(one) and len(one) >= len(rest) for one in kept)
+    return [] if is_kept or now == before else [f"{path.name}: {len(rest)} bytes are gone silently"]
+
+
+def _unlisted(found: CheckResult, again: Restart) -> list[str]:
+    """The library knows every file, and of how many pictures."""
+    listed = {info.path: info.frames for info in again.library.segments()}
+    return [
+        f"{report.path.name}: the library says {listed.get(report.path)} frames, not {report.frames}"
+        for report in found.segments
+        if listed.get(report.path) != report.frames and not _is_twin(report.path.with_suffix(""))
+    ]
 
 
 def _reused(log: Sequence[Op], data: Path) -> list[str]:
@@ -97,7 +130,7 @@ def _unplayable(found: CheckResult) -> list[str]:
     """Every file with pictures is decoded, to its last picture."""
     bad = []
     for report in found.segments:
-        if report.frames and report.path.suffix != ".part":
+        if report.frames:
             with av.open(str(report.path)) as container:
                 count = sum(1 for _ in container.decode(video=0))
             if count < report.frames:

@@ -49,6 +49,23 @@ class Naming:
     node: int = -1  # -1: a folder
 
 
+@dataclass(frozen=True)
+class State:
+    """One state, and how to come back to it: `BLACKBOX_CRASH=drive:137:r2 ./dev prove tests/crash -k again`."""
+
+    history: str
+    point: int  # operations of the log that were asked for
+    variant: str
+
+    def __str__(self) -> str:
+        return f"{self.history}:{self.point}:{self.variant}"
+
+    @classmethod
+    def parse(cls, text: str) -> State:
+        name, point, variant = text.split(":")
+        return cls(name, int(point), variant)
+
+
 class World:
     """The disk after some operations: what is durable, and what is under way."""
 
@@ -98,9 +115,6 @@ class World:
     def _mkdir(self, op: Op) -> None:
         self.pending.append(Naming(op.path.parent, add=op.path))
 
-    def _rmdir(self, op: Op) -> None:
-        self.pending.append(Naming(op.path.parent, remove=op.path))
-
     def _sync_dir(self, op: Op) -> None:
         names = dict(self.durable)
         for naming in self.pending:
@@ -108,6 +122,14 @@ class World:
                 _name(names, naming)
         self.durable = names
         self.pending = [naming for naming in self.pending if naming.folder != op.path]
+
+    def _sync_all(self, op: Op) -> None:
+        for file in self.files.values():
+            file.synced()
+        names = dict(self.durable)
+        for naming in self.pending:
+            _name(names, naming)
+        self.durable, self.pending = names, []
 
     # ---- what a cut may leave
 
