@@ -19,6 +19,7 @@ OLDEST = {
     "httptools": "0.6",
     "segno": "1.6",
     "opencv-python-headless": "4.10",
+    "cryptography": "38",
     "dbus-fast": "2.45",
     "gpiod": "2.1",
 }
@@ -27,7 +28,11 @@ _OTHER_NAMES = {"opencv-python-headless": ("opencv-python", "opencv", "opencv-co
 _MODULES = {"opencv-python-headless": "cv2", "PySide6": "PySide6", "picamera2": "picamera2"}
 """Debian's packages of these may come without saying their version to Python."""
 _PRESENT = "present"
-_ASIDE = {"dbus-fast": "the box's own Wi-Fi and switching it off", "gpiod": "the ignition's line"}
+_ASIDE = {
+    "cryptography": "the signature under each recording",
+    "dbus-fast": "the box's own Wi-Fi and switching it off",
+    "gpiod": "the ignition's line",
+}
 """What is missing without them; recording is not."""
 _AFTER_BOOKWORM = "2.39"  # C library that PySide6's wheels for arm64 need from 6.8.1 on
 _LIBCAMERA = (0, 5)  # Picamera2 0.3.38 does not work with Debian 13's own 0.4.0

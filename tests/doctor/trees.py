@@ -19,8 +19,8 @@ _MOUNT = "30 1 {number} / {point} {options} - {kind} {source} {more}\n"
 _VERSIONS = {
     "av": "18.1.0", "numpy": "2.2.4", "simplejpeg": "1.9.0", "pydantic": "2.10.6", "fastapi": "0.115.11",
     "uvicorn": "0.32.0", "httptools": "0.6.4", "segno": "1.6.1", "opencv-python-headless": "4.12.0",
-    "dbus-fast": "2.45.0", "gpiod": "2.3.0", "PySide6": "6.8.2.1", "shiboken6": "6.8.2.1", "qasync": "0.28.0",
-    "picamera2": "0.3.38",
+    "cryptography": "43.0.0", "dbus-fast": "2.45.0", "gpiod": "2.3.0", "PySide6": "6.8.2.1", "shiboken6": "6.8.2.1",
+    "qasync": "0.28.0", "picamera2": "0.3.38",
 }  # fmt: skip
 GPU = {
     "vendor": "Mesa Project",

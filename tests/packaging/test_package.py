@@ -26,6 +26,7 @@ FROM_APT = {
     "uvicorn": "python3-uvicorn",
     "segno": "python3-segno",
     "gpiod": "python3-libgpiod",
+    "cryptography": "python3-cryptography",
     "pyside6-essentials": "python3-pyside6.qtwidgets",
 }
 
