@@ -10,10 +10,6 @@ from blackbox_qt.config_retention import RetentionConfig
 REFUSED = [
     ("high_mb=1000", "--set: retention.high_mb = 1000 is not allowed; allowed: more than low_mb, which is 1000"),
     ("high_percent=2", "--set: retention.high_percent = 2 is not allowed; allowed: more than low_percent, which is 2"),
-    (
-        "low_percent=4",
-        "settings: retention.high_percent = 3 is not allowed; allowed: more than low_percent, which is 5",
-    ),
     ("low_percent=-1", "--set: retention.low_percent = -1 is not allowed; allowed: a number 0 to 50"),
     ("reserve_min=0", "--set: retention.reserve_min = 0 is not allowed; allowed: a number 1 to 1440"),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
@@ -34,16 +35,21 @@ class Journal:
         self._disk = disk
         self._root = root
         self._clock = clock
+        self._owed: deque[Deletion] = deque(maxlen=1000)  # carried out on a full disk, and not told of yet
         self._lock = threading.Lock()  # only threads that write to this disk meet here
 
     def carry_out(self, deletion: Deletion, delete: Callable[[], None]) -> None:
         """Write what will go, let `delete()` do it, confirm. OSError: of `delete`, or nothing was deleted.
 
-        Where the disk is so full that the line finds no room, room comes first and the line after it.
+        Where the disk is so full that the line finds no room, room comes first and the line as soon as it finds some.
         """
         number = self._begin_or_postpone(deletion)
         delete()
-        self.done(self.begin(deletion) if number is None else number)
+        if number is not None:
+            self.done(number)
+        else:
+            self._owed.append(deletion)
+        self.pay()
 
     def _begin_or_postpone(self, deletion: Deletion) -> int | None:
         try:
@@ -53,6 +59,17 @@ class Journal:
                 raise
             log.warning("the journal of deletions finds no room; %s is deleted first and told after", deletion.what)
             return None
+
+    def pay(self) -> None:
+        """Write the lines that found no room, if they find some now."""
+        while self._owed:
+            try:
+                self.done(self.begin(self._owed[0]))
+            except OSError as error:
+                if not is_full(error):
+                    raise
+                return
+            self._owed.popleft()
 
     def begin(self, deletion: Deletion) -> int:
         """Tell what is about to go, durable on return; the number to confirm it by."""

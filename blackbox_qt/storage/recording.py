@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.packet import NO_LOSS, Packet, StreamInfo
+from blackbox_qt.storage.disk import is_full
 from blackbox_qt.storage.intake import Intake
 from blackbox_qt.storage.memory import Entry
 from blackbox_qt.storage.naming import Naming, Retry
@@ -228,6 +229,8 @@ class Recording(Intake):
         self._fault = self._store.failed(error, self._segment.place if self._segment else None)
         self._retry.failed(self._clock.boot_ns())
         self.abandon(discard=self._finish_by is None)  # at the end it may be the last that is left of these pictures
+        if is_full(error):
+            self._store.when_full()
 
     def abandon(self, *, discard: bool = False) -> None:
         """Leave the open file; what is not durable is written again if there is another step.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,12 @@ COUNTER = "boots"
 """The file in a library's folder that holds the number of its last start."""
 
 
+@functools.lru_cache(maxsize=64)
+def _is_camera(text: str) -> bool:
+    """Asked for every file of a library, about a few names."""
+    return _CAMERA.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SegmentName:
     """Identity of a segment: camera, start of the library, number in that start.
@@ -35,7 +43,7 @@ class SegmentName:
     seq: int
 
     def __post_init__(self) -> None:
-        if not _CAMERA.fullmatch(self.camera):
+        if not _is_camera(self.camera):
             raise ValueError(f"{self.camera!r} is not a camera's name: letters, digits, _ and -, at most 32")
 
     @property
@@ -88,6 +96,7 @@ class Store:
     def __init__(self, disk: Disk, data: Path) -> None:
         self.disk = disk
         self.data = data
+        self.when_full: Callable[[], None] = lambda: None  # called by a Writer that was refused room; must not block
         self._lock = threading.Lock()
         self._boots: dict[Path, int] = {}
         self._ours: set[tuple[Path, int]] = set()
