@@ -155,6 +155,11 @@ class Camera:
         """Stop recording for so long; it goes on by itself."""
         self.recorder.pause(seconds)
 
+    def cut(self) -> None:
+        """Finish the open file and begin a new one, at once and without a loss."""
+        self.recorder.cut()
+        self._want_key()
+
     def resume(self) -> None:
         self.recorder.resume()
         self._want_key()

@@ -79,6 +79,10 @@ class Recorder:
         self._part.now.pause(seconds)
         self._paused_until_ns = self._clock.boot_ns() + round(seconds * NS)
 
+    def cut(self) -> None:
+        """Go on in a new segment, from the next key frame on."""
+        self._part.now.cut()
+
     def resume(self) -> None:
         self._paused_until_ns = 0
         self._part.now.resume()

@@ -10,6 +10,8 @@ from blackbox_qt.core.packet import Packet
 from blackbox_qt.storage.memory import PacketMemory
 from blackbox_qt.storage.status import WriterSettings
 
+_NO_MORE_NS = NS  # after so long without a packet a cut does not wait for a key frame
+
 
 class Intake:
     """The side of a Recording that never touches the disk.
@@ -43,6 +45,11 @@ class Intake:
             self._paused_until = self._clock.boot_ns() + round(seconds * NS)
             self._memory.interrupt("paused", "stopped")
 
+    def cut(self) -> None:
+        """End the segment at the next key frame and begin a new one; without loss, or at once when nothing comes."""
+        with self._lock:
+            self._memory.cut_at_key("cut")
+
     def resume(self) -> None:
         """End a pause now; recording goes on at the next key frame."""
         with self._lock:
@@ -66,6 +73,22 @@ class Intake:
         if self._paused_until is not None and now >= self._paused_until:
             self._paused_until = None
         return self._paused_until is not None
+
+    def _fills_up(self) -> bool:
+        """Half of the memory is taken: what is written must leave it, whatever interval was asked for."""
+        with self._lock:
+            return self._memory.half_full
+
+    def _must_flush(self, now: int) -> bool:
+        """Packets have stopped coming, for whatever reason: what is here must not stay in memory."""
+        newest = self._memory.newest_ns
+        stopped = self._finish_by is not None or self._is_paused(now)
+        return stopped or (newest is not None and now - newest >= self._fragment_ns)
+
+    def _cut_due_ns(self) -> int:
+        """When no key frame is waited for any more."""
+        newest = self._memory.newest_ns
+        return 0 if newest is None else newest + _NO_MORE_NS
 
     def _close_for_good(self) -> None:
         """Nothing is kept from now on; what is not known to be durable counts as lost."""

@@ -48,6 +48,7 @@ class PacketMemory:
         self._synced = 0
         self._pending: Counter[str] = Counter(lost_before)  # lost before a packet that has not come yet
         self._pending_cut = ""
+        self._cut_at_key = ""  # a reason for which the segment ends at the next key frame
         self._stream: StreamInfo | None = None
         self._need_key = ""  # why packets are refused until a key frame comes; "" when they are not
         self._flow_ns = 0
@@ -82,6 +83,8 @@ class PacketMemory:
         cut, self._pending_cut = self._pending_cut, ""
         self._went_back |= self._last_t_ns is not None and packet.t_ns <= self._last_t_ns
         self._last_t_ns = packet.t_ns
+        if packet.key and self._cut_at_key:
+            cut, self._cut_at_key = cut or self._cut_at_key, ""
         if not (packet.key and self._went_back):
             return cut
         recent = self._clock_cut_ns is not None and now_ns - self._clock_cut_ns < _CLOCK_CUT_NS
@@ -101,9 +104,18 @@ class PacketMemory:
         self.lost.update(missing)
         self._pending.update(missing)
 
+    def cut_at_key(self, cut: str) -> None:
+        """The next key frame starts a new segment; nothing is refused until then."""
+        self._cut_at_key = cut
+
+    @property
+    def wanted_cut(self) -> str:
+        """Why the segment is to end at the next key frame, which has not come yet."""
+        return self._cut_at_key
+
     def interrupt(self, cut: str, cause: str) -> None:
         """The next packet starts a new segment, with a key frame; those refused until then count as `cause`."""
-        self._pending_cut = cut
+        self._pending_cut, self._cut_at_key = cut, ""
         self._need_key = cause
 
     def forsake(self) -> None:

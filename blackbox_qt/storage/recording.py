@@ -77,6 +77,7 @@ class Recording(Intake):
             self._sync_if_due(self._clock.boot_ns())
             self._naming.step(self._clock.boot_ns())
             self._close_if_stopped()
+            self._close_if_cut(self._clock.boot_ns())
         except OSError as error:
             self._fail(error)
             return self._wait_for_retry(self._clock.boot_ns())
@@ -145,11 +146,6 @@ class Recording(Intake):
         if self._unsynced_fragments >= _BACKLOG_SYNC and (self._settings.sync_ms == 0 or self._fills_up()):
             self._sync()
 
-    def _fills_up(self) -> bool:
-        """Half of the memory is taken: what is written must leave it, whatever interval was asked for."""
-        with self._lock:
-            return self._memory.half_full
-
     def _open(self, stream: StreamInfo) -> OpenSegment:
         try:
             return self._open_next(stream)
@@ -164,12 +160,6 @@ class Recording(Intake):
         self._segment = OpenSegment(self._disk, place, stream, self._clock, self._settings.sign)
         self._segment.open(self._settings.software)
         return self._segment
-
-    def _must_flush(self, now: int) -> bool:
-        """Packets have stopped coming, for whatever reason: what is here must not stay in memory."""
-        newest = self._memory.newest_ns
-        stopped = self._finish_by is not None or self._is_paused(now)
-        return stopped or (newest is not None and now - newest >= self._fragment_ns)
 
     def _sync_if_due(self, now: int) -> None:
         if self._unsynced_fragments == 0 or self._segment is None:
@@ -216,6 +206,16 @@ class Recording(Intake):
         unnamed = self._naming.due_ns()
         self._ended = finish_by is not None and (unnamed is None or unnamed > finish_by)
 
+    def _close_if_cut(self, now: int) -> None:
+        """A cut was asked for and no key frame comes: a camera that is dead must not keep its segment open."""
+        with self._lock:
+            reason, due = self._memory.wanted_cut, self._cut_due_ns()
+            if not reason or self._memory.waiting or now < due:
+                return
+            self._memory.interrupt(reason, "encoder")
+        if self._segment is not None:
+            self._close(reason)
+
     def _close(self, reason: str) -> None:
         assert self._segment is not None
         self._segment.end(reason)
@@ -250,7 +250,7 @@ class Recording(Intake):
     def _next_wait(self, now: int) -> float | None:
         with self._lock:
             newest, waiting = self._memory.newest_ns, self._memory.waiting and self._memory.unsynced
-        due = []
+            due = [self._cut_due_ns()] if self._memory.wanted_cut else []
         if waiting and newest is not None:
             due.append(newest + self._fragment_ns)
         if self._unsynced_fragments and self._synced_at is not None:

@@ -63,6 +63,11 @@ class Writer:
         self._recording.pause(seconds)
         self._wake.set()
 
+    def cut(self) -> None:
+        """End the open segment and go on in a new one, without a loss: the one so far can be deleted, say."""
+        self._recording.cut()
+        self._wake.set()
+
     def resume(self) -> None:
         """The user ends the pause early."""
         self._recording.resume()
