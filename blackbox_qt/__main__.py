@@ -12,7 +12,7 @@ import blackbox_qt
 from blackbox_qt.commands import Exit
 
 _COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power", "cameras", "camera-test", "doctor",
-             "bench")  # fmt: skip
+             "bench", "mark")  # fmt: skip
 _SOURCE = (
     "auto, picamera:WHICH, v4l2:WHICH, pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH (`blackbox-qt cameras` lists them); "
     "NAME=SPEC names the camera (front=..., rear=...); repeatable"
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_camera_test(commands)
     _add_doctor(commands)
     _add_bench(commands)
+    _add_mark(commands)
     return parser
 
 
@@ -158,6 +159,18 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     bench.set_defaults(command=_bench)
 
 
+def _add_mark(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    mark = commands.add_parser("mark", help="keep what the running recorder records around this moment")
+    _settings(mark)
+    mark.add_argument("--note", default="", metavar="TEXT", help="what to remember, e.g. a number plate")
+    mark.add_argument("--reason", default="", metavar="TEXT", help="why, in a word or two")
+    mark.add_argument("--whole-trip", action="store_true", help="all since the machine was started, and to its end")
+    other = mark.add_mutually_exclusive_group()
+    other.add_argument("--undo", metavar="ID", help="take a mark back; locks of other marks stay")
+    other.add_argument("--list", action="store_true", help="list the marks, the newest first")
+    mark.set_defaults(command=_mark)
+
+
 def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
@@ -231,6 +244,12 @@ def _doctor(args: argparse.Namespace) -> int:
     from blackbox_qt.commands.doctor import doctor
 
     return doctor(args)
+
+
+def _mark(args: argparse.Namespace) -> int:
+    from blackbox_qt.commands.mark import run_mark
+
+    return run_mark(args)
 
 
 def _bench(args: argparse.Namespace) -> int:

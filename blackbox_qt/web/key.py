@@ -37,6 +37,17 @@ def load_key(folder: Path) -> str:
         return new_key()
 
 
+def read_key(folder: Path) -> str:
+    """The key in `folder`, for whoever asks the recorder; makes none. Raises OSError, and ValueError for no key.
+
+    Threads: any.
+    """
+    key, _ = _read(folder.expanduser() / NAME)
+    if not _sound(key):
+        raise ValueError("it holds no access key")
+    return key
+
+
 def new_key() -> str:
     """130 random bits as 26 small letters and digits.
 

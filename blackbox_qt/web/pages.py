@@ -17,6 +17,7 @@ FILES = {
     "/public/icon.svg": "icon.svg",
     "/page/live.css": "live.css",
     "/page/live.js": "live.js",
+    "/page/mark.js": "mark.js",
     "/page/picture.js": "picture.js",
     "/page/words.js": "words.js",
 }

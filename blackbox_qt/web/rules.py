@@ -30,6 +30,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "/": {"GET": Rule.VIEW},
     "/page/live.css": {"GET": Rule.VIEW},
     "/page/live.js": {"GET": Rule.VIEW},
+    "/page/mark.js": {"GET": Rule.VIEW},
     "/page/picture.js": {"GET": Rule.VIEW},
     "/page/words.js": {"GET": Rule.VIEW},
     "/video_feed": {"GET": Rule.VIEW},
@@ -37,6 +38,8 @@ RULES: dict[str, dict[str, Rule]] = {
     "/snapshot/{camera}.jpg": {"GET": Rule.VIEW},
     "/api/v1/status": {"GET": Rule.VIEW},
     "/api/v1/recording": {"POST": Rule.CONTROL},
+    "/api/v1/marks": {"GET": Rule.VIEW, "POST": Rule.CONTROL},
+    "/api/v1/marks/{mark}": {"DELETE": Rule.CONTROL},
     "/api/openapi.json": {"GET": Rule.VIEW},
 }
 """Path -> method -> rule. HEAD is GET without a body and follows its rule."""

@@ -22,6 +22,10 @@ ALLOWED = {
     "recording": "true or false",
     "minutes": "a number of minutes, more than 0 and at most 240",
     "key": "the key as text",
+    "note": "a text of at most 500 letters",
+    "reason": "a text of at most 100 letters",
+    "whole_trip": "true or false",
+    "by": "page, command line or program",
 }
 """What each parameter may be, for the sentence that refuses it."""
 

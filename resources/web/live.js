@@ -1,4 +1,5 @@
 // The live page: strip, picture, controls. It says what the status says and never guesses.
+import { Mark } from "/page/mark.js";
 import { Picture } from "/page/picture.js";
 import { words } from "/page/words.js";
 
@@ -13,6 +14,7 @@ const MINUTES = [5, 10, 30];
 
 const $ = (id) => document.getElementById(id);
 const picture = new Picture($("picture"), signedOut);
+const mark = new Mark(ask, notice, poll);
 
 let status = null; // the box's last word; null: not asked yet
 let reachable = true;
@@ -58,6 +60,7 @@ function show() {
   showStrip();
   showFaults();
   showRecordButton();
+  mark.show(reachable && status ? status.marks : null, statusAt);
   look();
 }
 
@@ -296,7 +299,7 @@ window.addEventListener("pagehide", () => picture.close());
 window.addEventListener("pageshow", (event) => { if (event.persisted) visibility(); });
 fillSheet();
 holdToStop($("record"));
-setInterval(() => { if (!document.hidden) { look(); showStrip(); } }, LOOK_MS);
+setInterval(() => { if (!document.hidden) { look(); showStrip(); mark.tick(); } }, LOOK_MS);
 show();
 poll();
 refreshInset();

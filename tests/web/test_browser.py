@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from blackbox_qt.app.status import MarkStatus
+
 from .conftest import Box
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -164,6 +166,37 @@ def test_recording_is_stopped_by_a_hold_and_started_by_a_tap(
     phone.execute_script("document.getElementById('record').click()")
     until(lambda: asked[-1] == "resume")
     assert complaints(phone) == []
+
+
+def test_mark_is_saved_when_the_page_says_so_counts_down_and_can_be_undone(phone: Any, box: Box, until: Until) -> None:
+    assert text(phone, "mark-more") == "keep this moment" and hidden(phone, "mark-choices")
+    phone.find_element("id", "mark").click()
+    until(lambda: text(phone, "notice") == "Saved: 30 s before to 60 s after")
+    (mark,) = (m for m in box.app.marking.marks() if not m.undone)
+    assert (mark.by, mark.state) == ("page", "asked")
+    until(lambda: text(phone, "mark-more").startswith("keeping, "))
+    before = phone.find_element("id", "mark").rect
+    phone.find_element("id", "mark").click()
+    until(lambda: text(phone, "notice") == "Saved: 60 s more from now")
+    assert phone.find_element("id", "mark").rect == before, "nothing else comes under the finger"
+    until(lambda: not hidden(phone, "mark-choices"))
+    phone.find_element("id", "undo").click()
+    until(lambda: text(phone, "notice") == "Undone: this mark keeps nothing any more")
+    until(lambda: text(phone, "mark-more") == "keep this moment")
+    assert hidden(phone, "mark-choices") and text(phone, "notice") != "Kept."
+    assert box.app.marking.marks()[-1].undone
+    assert complaints(phone) == []
+
+
+def test_a_mark_that_is_refused_or_waits_is_said(
+    phone: Any, box: Box, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box.app.marking, "_may_lock", lambda mark: "Not kept: marks have their share")
+    phone.find_element("id", "mark").click()
+    until(lambda: text(phone, "notice") == "Not kept: marks have their share.")
+    waits = replace(box.app.status(), marks=MarkStatus(waiting=1, words="The card does not answer"))
+    monkeypatch.setattr(box.app, "status", lambda: waits)
+    until(lambda: text(phone, "mark-more") == "waits for the card")
 
 
 def test_a_box_that_cannot_be_reached_is_no_red_dot(phone: Any, until: Until) -> None:
