@@ -59,7 +59,8 @@ peer_packages=(
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
 test_packages=(
-  chromium chromium-driver curl dbus-daemon gir1.2-nm-1.0 git procps python3-dbusmock python3-gi shellcheck
+  chromium chromium-driver curl dbus-daemon dosfstools e2fsprogs exfatprogs gir1.2-nm-1.0 git mount procps
+  python3-dbusmock python3-gi shellcheck
 )
 lab_packages=(
   qemu-system-arm qemu-user-static mmdebstrap debian-archive-keyring kmod cpio e2fsprogs xz-utils systemd-container

@@ -191,6 +191,8 @@ class Emergency:
             return
         self._disk.sync_all(point)
         refused = self._unmount(point, number)
+        if not refused:
+            self.card.use()  # whatever is mounted there from now on has been put in
         self._said = "Card removed: it can be pulled out now. " + (
             f"Everything is on it and it is no longer used, but it stays mounted ({refused})."
             if refused

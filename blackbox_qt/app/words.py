@@ -21,6 +21,7 @@ NO_TIME = "–:–– no time"
 WATCHING = "{count} watching"
 _NOT_RECORDING = "NOT RECORDING"
 _JUST_STARTED_S = 8.0
+_CARD_TITLES = {"missing": "CARD MISSING", "broken": "CARD BROKEN", "removed": "CARD REMOVED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ def strip(status: Status) -> Strip:
         late = [c.recording.unsynced_s for c in status.cameras if c.recording.late]
         if late:
             return Strip("danger", "triangle", "CARD SLOW", f"the last {max(late):.0f} s are not saved yet")
+        if status.card.state in _CARD_TITLES:
+            words = f"recording on the system's disk, the last {span(status.card.ring_s)} at most"
+            return Strip("danger", "triangle", _CARD_TITLES[status.card.state], words)
         return Strip("well", "dot", "REC", "")
     if status.recording == "paused":
         return Strip("paused", "bars", "RECORDING PAUSED", _goes_on(status.cameras))

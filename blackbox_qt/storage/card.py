@@ -12,11 +12,14 @@ from typing import Literal
 
 from blackbox_qt.storage.card_file import Remembered, load, new_identity, parse, save, written
 from blackbox_qt.storage.disk import CardError, Disk, is_full, words_for
+from blackbox_qt.storage.numbering import last_number
+from blackbox_qt.storage.segment import COUNTER
 
 log = logging.getLogger(__name__)
 
 IDENTITY = "blackbox-card"
 """A file in the data folder that tells one card from another, also on FAT, also in another reader."""
+LIBRARIES = ("recordings", "demo")
 _PROBE = "blackbox-card.probe"
 _GONE = (errno.ENODEV, errno.ENXIO, errno.EROFS, errno.ESTALE, errno.ENOMEDIUM, errno.ENOTCONN)
 _REFUSED = (errno.EACCES, errno.EPERM)
@@ -56,6 +59,7 @@ class Card:
         self._in_a_row = 0  # errors without anything durable in between
         self._doubted = False  # it must prove that it takes data again
         self._removed_number: int | None = None
+        self._removals = 0  # a look that began before the user's removal does not undo it
         self._kept = Remembered(str(self.data))
         self._saved: Remembered | None = None
         self._state_words = ""
@@ -100,6 +104,7 @@ class Card:
         """Find out how it is; about once a second. No OSError leaves here."""
         if self._policy == "any":
             return
+        removals = self._removals
         try:
             number = self._seat()
             if number is None or self._stays_removed(number):
@@ -111,7 +116,7 @@ class Card:
         except OSError as error:
             self._lost(error)
             return
-        self._found()
+        self._found(removals)
         self._remember()
 
     def check(self) -> None:
@@ -180,6 +185,8 @@ class Card:
             log.warning("another card is at %s (%s): recording begins anew on it", self.data, identity)
             self._kept = Remembered(str(self.data), str(self.point), identity)
             self.changed()
+        for library in LIBRARIES:  # the number that will be given next: noted before it is
+            self.started(library, last_number(self._disk, self.data / library, COUNTER) + 1)
 
     def _make_folder(self) -> None:
         assert self.point is not None
@@ -225,7 +232,7 @@ class Card:
 
     def started(self, library: str, number: int) -> None:
         """A library on it has begun a start of this number."""
-        if self.expected:
+        if self._policy != "any":
             self._kept = self._kept.with_start(library, number)
 
     def remove(self) -> None:
@@ -233,11 +240,12 @@ class Card:
         with self._lock:
             if not self.expected:
                 return
+            self._removals += 1
             self._removed_number = self.number
             self._set("removed", CardError(f"Card removed: put it back to record on it ({self.data})", self.data))
 
     def use(self) -> None:
-        """The user has left it in: record on it again."""
+        """The user has left it in, or it has been unmounted: what is mounted there from now on is recorded to again."""
         self._removed_number = None  # the next look finds it
 
     # ---- turns
@@ -251,8 +259,10 @@ class Card:
                 return
             self._set("missing" if missing else "broken", fault)
 
-    def _found(self) -> None:
+    def _found(self, removals: int) -> None:
         with self._lock:
+            if removals != self._removals:
+                return
             self._removed_number, self._doubted, self._in_a_row = None, False, 0
             self._set("fine", None)
 

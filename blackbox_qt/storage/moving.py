@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 MOVING = ".moving"
 """After the final name of a copy that is not whole yet; nobody takes it for a segment."""
 _PIECE = 1 << 18  # bytes between two rests
-_SPARE = 64 << 20  # bytes that stay free on the card: the recording needs them first
+_SPARE, _SPARE_PART = 64 << 20, 20  # bytes, or a part of the card, that stay free: the recording needs them first
 
 
 class _Copy:
@@ -153,8 +153,8 @@ class Mover:
         return None
 
     def _has_room(self, kept: Kept) -> bool:
-        free = self._disk.space(self._data)[0]
-        self._full = free < kept.bytes + _SPARE
+        free, size = self._disk.space(self._data)
+        self._full = free < kept.bytes + min(_SPARE, size // _SPARE_PART)
         return not self._full
 
     def _folder(self, kept: Kept) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blackbox_qt.storage import sidecar
+from blackbox_qt.storage.card import LIBRARIES
 from blackbox_qt.storage.disk import Disk, temporary
 from blackbox_qt.storage.numbering import last_number
 from blackbox_qt.storage.segment import COUNTER, PART, Place, SegmentName, Store
@@ -16,7 +17,6 @@ log = logging.getLogger(__name__)
 
 _MB = 1_000_000
 _PIECES = 10  # a segment may take so small a part of a camera's share of the ring
-LIBRARIES = ("recordings", "demo")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,19 @@ def test_a_card_gets_an_identity_and_is_remembered_on_the_system_disk(tmp_path: 
     told = json.loads((bench.slot / IDENTITY).read_bytes())
     kept = json.loads((bench.state / "card").read_bytes())
     assert kept["card"] == told["card"] == bench.card.id != ""
-    assert (kept["point"], kept["starts"]) == (str(bench.slot), {"recordings": 1})
+    assert (kept["point"], kept["starts"]) == (str(bench.slot), {"recordings": 1, "demo": 1})
     assert Slot(tmp_path).card.id == bench.card.id, "the same card, the same identity"
+
+
+def test_a_start_is_noted_before_its_number_is_given(tmp_path: Path, expected_alarms: list[str]) -> None:
+    """The power may go before anybody looks a second time."""
+    expected_alarms.append(GONE)
+    first = Slot(tmp_path)
+    first.feed(dull(30))
+    first.seam.pull()
+    bench = Slot(tmp_path, inside=False)
+    bench.feed(dull(30))
+    assert in_ring(bench) == ["front-000002-00001.mp4.part"]
 
 
 def test_a_folder_of_the_system_disk_is_no_card(tmp_path: Path) -> None:
@@ -237,6 +248,21 @@ def test_a_removed_card_that_stays_in_is_used_again_when_asked(tmp_path: Path, e
     assert bench.card.state == "fine"
 
 
+def test_a_look_that_was_under_way_does_not_undo_a_removal(tmp_path: Path, expected_alarms: list[str]) -> None:
+    expected_alarms.append("Card removed: put it back")
+    bench = Slot(tmp_path)
+    device = bench.seam.device
+
+    def asked_meanwhile(path: Path) -> int:
+        bench.seam.device = device  # type: ignore[method-assign]
+        bench.card.remove()
+        return device(path)
+
+    bench.seam.device = asked_meanwhile  # type: ignore[method-assign]
+    bench.look()
+    assert bench.card.state == "removed"
+
+
 def test_after_a_removal_recording_stops_if_so_configured(tmp_path: Path, expected_alarms: list[str]) -> None:
     expected_alarms.append("Card removed: put it back")
     bench = Slot(tmp_path, stop_when_removed=True)
@@ -260,7 +286,7 @@ def test_a_removed_card_is_let_go_of_while_no_pictures_come(tmp_path: Path, expe
 
 
 def test_the_ring_is_bounded_and_its_oldest_goes_first(tmp_path: Path, expected_alarms: list[str]) -> None:
-    expected_alarms += [GONE, "the ring on the system's disk is full, its oldest goes: front-000001-00001"]
+    expected_alarms += [GONE, "the ring on the system's disk is full, its oldest goes: front-000002-00001"]
     limit = 60_000
     bench = Slot(tmp_path, ring=limit, segment_s=600)
     bench.seam.pull()
@@ -272,7 +298,7 @@ def test_the_ring_is_bounded_and_its_oldest_goes_first(tmp_path: Path, expected_
         assert taken <= limit
     bench.finish()
     kept = in_ring(bench)
-    assert len(kept) > 5 and "front-000001-00001.mp4" not in kept, kept
+    assert len(kept) > 5 and "front-000002-00001.mp4" not in kept, kept
     assert bench.recording.status().lost == {} and bench.ring is not None and bench.ring.dropped > 0
 
 

@@ -163,7 +163,7 @@ def test_a_name_that_is_another_recordings_is_left_alone(trip: Trip, expected_al
 
 
 def test_a_card_without_room_is_waited_for(trip: Trip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trip.bench.disk, "space", lambda _: (10 * MB, 100 * MB))
+    monkeypatch.setattr(trip.bench.disk, "space", lambda _: (4 * MB, 100 * MB))
     assert not trip.mover.step(MB) and "no room" in trip.mover.words
     monkeypatch.undo()
     while trip.mover.step(MB):
