@@ -12,7 +12,7 @@ import blackbox_qt
 from blackbox_qt.commands import Exit
 
 _COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power", "cameras", "camera-test", "doctor",
-             "bench", "mark")  # fmt: skip
+             "bench", "mark", "time")  # fmt: skip
 _SOURCE = (
     "auto, picamera:WHICH, v4l2:WHICH, pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH (`blackbox-qt cameras` lists them); "
     "NAME=SPEC names the camera (front=..., rear=...); repeatable"
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_bench(commands)
     _add_mark(commands)
+    _add_time(commands)
     return parser
 
 
@@ -105,8 +106,9 @@ def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    check = commands.add_parser("check", help="read recordings: frames, gaps, times, damage, hashes; changes nothing")
+    check = commands.add_parser("check", help="read recordings: frames, gaps, times, damage, hashes, signatures")
     check.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
+    check.add_argument("--key", type=Path, metavar="FILE", help="the public key that must have signed them (PEM)")
     _verbose(check)
     check.set_defaults(command=_check)
 
@@ -169,6 +171,16 @@ def _add_mark(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     other.add_argument("--undo", metavar="ID", help="take a mark back; locks of other marks stay")
     other.add_argument("--list", action="store_true", help="list the marks, the newest first")
     mark.set_defaults(command=_mark)
+
+
+def _add_time(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from blackbox_qt.commands.moment import moment
+
+    time = commands.add_parser("time", help="what the running recorder believes about the time, and who said so")
+    time.add_argument("--set", type=moment, metavar="TIME", dest="time", help="tell it by hand: 2026-11-20T14:07[:31]")
+    time.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see `blackbox-qt config`")
+    _verbose(time)
+    time.set_defaults(command=_time, source=[], settings=[])
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
@@ -250,6 +262,12 @@ def _mark(args: argparse.Namespace) -> int:
     from blackbox_qt.commands.mark import run_mark
 
     return run_mark(args)
+
+
+def _time(args: argparse.Namespace) -> int:
+    from blackbox_qt.commands.time import run_time
+
+    return run_time(args)
 
 
 def _bench(args: argparse.Namespace) -> int:

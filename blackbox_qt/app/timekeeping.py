@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from blackbox_qt.app.status import TimeStatus
 from blackbox_qt.core import trust
@@ -211,7 +212,7 @@ class Timekeeper:
             log.warning("%s", words)
         self._conflict_told = words
 
-    def as_dicts(self) -> list[dict[str, object]]:
+    def as_dicts(self) -> list[dict[str, Any]]:
         """This start's witnesses as plain types, with words each."""
         return [asdict(one) | {"words": _says(one, self.zone)} for one in self._mine]
 

@@ -51,8 +51,8 @@ def source_words(source: str, uncertainty_ns: int | None) -> str:
 
 
 def uncertainty_words(ns: int) -> str:
-    """`±1 s`: rounded up, never better than it is."""
-    for unit, name, most in ((_NS // 1000, "ms", 1000), (_NS, "s", 120), (60 * _NS, "min", 120)):
+    """`±1 s`: rounded up, never better than it is; from 0.1 s on in whole seconds, like the times it stands beside."""
+    for unit, name, most in ((_NS // 1000, "ms", 100), (_NS, "s", 120), (60 * _NS, "min", 120)):
         count = max(1, -(-ns // unit))
         if count < most:
             return f"±{count} {name}"

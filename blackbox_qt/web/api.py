@@ -27,6 +27,7 @@ from blackbox_qt.web.models import (
     answer,
 )
 from blackbox_qt.web.stills import NoPicture, Stills
+from blackbox_qt.web.times import TimesApi
 
 _STATUS = TypeAdapter(StatusAnswer)
 Answers = dict[int | str, dict[str, Any]]
@@ -64,6 +65,7 @@ class Api:
         add("/api/v1/status", self.status, response_model=StatusAnswer)
         add("/api/v1/recording", self.record, method="POST", response_model=RecordingWish)
         MarksApi(self._app).add_to(add)
+        TimesApi(self._app).add_to(add)
         add("/video_feed", self.first_stream, responses=_STREAM, response_class=Response)
         add("/stream/{camera}.mjpg", self.stream, responses=_STREAM, response_class=Response)
         add("/snapshot/{camera}.jpg", self.still, responses=_STILL, response_class=Response)

@@ -19,6 +19,7 @@ FILES = {
     "/page/live.js": "live.js",
     "/page/mark.js": "mark.js",
     "/page/picture.js": "picture.js",
+    "/page/time.js": "time.js",
     "/page/words.js": "words.js",
 }
 TOKENS = "/public/tokens.css"

@@ -32,6 +32,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "/page/live.js": {"GET": Rule.VIEW},
     "/page/mark.js": {"GET": Rule.VIEW},
     "/page/picture.js": {"GET": Rule.VIEW},
+    "/page/time.js": {"GET": Rule.VIEW},
     "/page/words.js": {"GET": Rule.VIEW},
     "/video_feed": {"GET": Rule.VIEW},
     "/stream/{camera}.mjpg": {"GET": Rule.VIEW},
@@ -40,6 +41,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "/api/v1/recording": {"POST": Rule.CONTROL},
     "/api/v1/marks": {"GET": Rule.VIEW, "POST": Rule.CONTROL},
     "/api/v1/marks/{mark}": {"DELETE": Rule.CONTROL},
+    "/api/v1/time": {"GET": Rule.VIEW, "POST": Rule.CONTROL, "PUT": Rule.CONTROL},
     "/api/openapi.json": {"GET": Rule.VIEW},
 }
 """Path -> method -> rule. HEAD is GET without a body and follows its rule."""

@@ -15,6 +15,9 @@ NO_SUCH_PAGE = "There is nothing at this address."
 WRONG_METHOD = "This address does not take that method."
 NOT_JSON = "Send JSON, with Content-Type: application/json."
 BUSY = "Too many pictures are being asked for at once; try again."
+OWN_CLOCK = "This browser runs on the box itself: its clock is the box's own."
+TOO_SLOW = "That took longer than 5 s: send the clock again."
+CLOCK_MOVED = "The clock moved while it was asked: send it again."
 ENDING = "The box is shutting down."
 
 ALLOWED = {
@@ -26,6 +29,9 @@ ALLOWED = {
     "reason": "a text of at most 100 letters",
     "whole_trip": "true or false",
     "by": "page, command line or program",
+    "utc_ms": "a whole number of ms since 1970",
+    "uncertainty_ms": "a whole number of ms from 1 to 86400000",
+    "nonce": "what the first answer gave",
 }
 """What each parameter may be, for the sentence that refuses it."""
 

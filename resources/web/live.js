@@ -1,6 +1,7 @@
 // The live page: strip, picture, controls. It says what the status says and never guesses.
 import { Mark } from "/page/mark.js";
 import { Picture } from "/page/picture.js";
+import { tellTime } from "/page/time.js";
 import { words } from "/page/words.js";
 
 const POLL_MS = 1000;
@@ -303,3 +304,4 @@ setInterval(() => { if (!document.hidden) { look(); showStrip(); mark.tick(); } 
 show();
 poll();
 refreshInset();
+tellTime();

@@ -204,7 +204,7 @@ def test_two_phones_a_day_apart_are_both_kept_and_the_conflict_is_shown(
     program.drive(7)
     program.time.hear(machine.phone(DAY), "10.42.0.7")
     said = program.time.hear(machine.phone(within_ns=NS // 2), "10.42.0.8")
-    assert said == "The box knows the time: 2026-11-20 12:00:07 KST · phone ±500 ms."
+    assert said == "The box knows the time: 2026-11-20 12:00:07 KST · phone ±1 s."
     said = program.time.hear(machine.phone(DAY), "10.42.0.7")
     assert said.startswith("It is kept, and contradicts what is believed more: 2026-11-20 12:00:07 KST")
     program.drive(7)
@@ -212,7 +212,7 @@ def test_two_phones_a_day_apart_are_both_kept_and_the_conflict_is_shown(
     check_in_order(program, 14)
     check_true(program, "phone", 0)
     words = (
-        "Time in doubt: 2026-11-20 12:00:07 KST · phone ±500 ms (10.42.0.8); "
+        "Time in doubt: 2026-11-20 12:00:07 KST · phone ±1 s (10.42.0.8); "
         "2026-11-21 12:00:07 KST · phone ±1 s (10.42.0.7), 24 h later than that"
     )
     assert program.time.status().conflict == words

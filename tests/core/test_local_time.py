@@ -51,7 +51,8 @@ def test_no_time_is_unknown(utc: int | None) -> None:
 @pytest.mark.parametrize(
     ("ns", "words"),
     [
-        (0, "±1 ms"), (1, "±1 ms"), (999 * NS // 1000, "±999 ms"), (NS, "±1 s"), (NS + 1, "±2 s"), (119 * NS, "±119 s"),
+        (0, "±1 ms"), (1, "±1 ms"), (99 * NS // 1000, "±99 ms"), (NS // 10, "±1 s"),
+        (NS, "±1 s"), (NS + 1, "±2 s"), (119 * NS, "±119 s"),
         (120 * NS, "±2 min"), (3600 * NS, "±60 min"), (86400 * NS, "±24 h"),
     ],
 )  # fmt: skip
