@@ -20,4 +20,5 @@ class Exit(IntEnum):
     DAMAGED = 6  # check: a recording is damaged or was altered
     STUCK = 7  # a polite end took longer than 4 s, or not everything could be saved; `check` reads what is there
     RESTART = 8  # a camera that only a fresh process can heal: whoever started this one should start the next
+    UNSIGNED = 9  # check --key: nothing was seen to be changed, but that key does not vouch for all of it
     INTERRUPTED = 130  # Ctrl-C; run: a second one, the first ends it politely

@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from blackbox_qt.storage import beside
+from blackbox_qt.storage.beside import DateSeen, Journals
+from blackbox_qt.storage.chain import Again, Chain, ChainNote
 from blackbox_qt.storage.disk import Disk
-from blackbox_qt.storage.fmp4 import NO_DIGEST
-from blackbox_qt.storage.record import HEALED_WORDS
-from blackbox_qt.storage.report import Gap, SegmentReport, gap_between, gap_words
-from blackbox_qt.storage.segment import PART, SegmentName
+from blackbox_qt.storage.report import Damage, Gap, SegmentReport
+from blackbox_qt.storage.segment import PART
 from blackbox_qt.storage.verify import verify
-
-
-@dataclass(frozen=True, slots=True)
-class ChainNote:
-    """How one segment stands to the one it continues.
-
-    Threads: immutable, any.
-    """
-
-    path: Path
-    words: str
-    bad: bool  # evidence of change; False: worth knowing
-
-
-@dataclass(slots=True)
-class Again:
-    """What the records of repeated frames tell twice.
-
-    Threads: one owner.
-    """
-
-    lost: Counter[str] = field(default_factory=Counter)  # by cause
-    gaps: list[Gap] = field(default_factory=list)
-
-    def add(self, report: SegmentReport, before: SegmentReport) -> None:
-        """`report` repeats frames of `before`: from a key frame on, which begins a fragment in both."""
-        since = report.first_t_ns
-        assert since is not None
-        for t_ns, lost in before.losses:
-            self.lost += lost if t_ns >= since else Counter()
-        self.gaps += [gap for gap in before.gaps if gap.t_ns >= since]
+from blackbox_qt.storage.vouching import Vouches, vouch
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +30,28 @@ class CheckResult:
     errors: tuple[str, ...]  # paths that could not be looked at, in words
     between: tuple[Gap, ...] = ()  # from the end of one segment to the beginning of the one that continues it
     again: Again = field(default_factory=Again)  # what the repeated frames brought with them a second time
+    vouches: Vouches = field(default_factory=lambda: Vouches(b"", False, {}))
+    dates: tuple[DateSeen, ...] = ()  # that were learnt later
+    alone: tuple[ChainNote, ...] = ()  # sidecars whose recording is missing
 
     @property
     def ok(self) -> bool:
-        """Nothing is damaged, missing in between, or unreadable."""
-        bad_note = any(note.bad for note in self.chain)
-        return not self.errors and not bad_note and all(report.ok for report in self.segments)
+        """Nothing is damaged, changed, missing in between, wrongly signed, or unreadable."""
+        bad = any(note.bad for note in (*self.chain, *self.alone)) or any(date.bad for date in self.dates)
+        wrong = any(one.bad for one in self.vouches.of.values()) or bool(self.vouches.mixed)
+        other = self.vouches.given and any(one.verdict == "other" for one in self.vouches.of.values())
+        return not (self.errors or bad or wrong or other) and all(one.ok for one in self.segments)
+
+    @property
+    def proven(self) -> bool:
+        """No key was given, or it reaches every segment."""
+        return not self.vouches.given or not self.vouches.unproven
+
+    @property
+    def first_altered(self) -> tuple[SegmentReport, Damage] | None:
+        """The earliest place, by start and time, where pictures are not as they were recorded."""
+        places = [(one, bad) for one in self.segments if one.name for bad in one.damage if bad.in_pictures]
+        return min(places, key=_when, default=None)
 
     @property
     def frames(self) -> int:
@@ -93,19 +80,54 @@ class CheckResult:
         return max(0, self.missing - self.lost.total())
 
 
-def check_paths(paths: Iterable[Path], disk: Disk | None = None) -> CheckResult:
-    """Verify files and all segments in directories; every problem becomes words, none an exception."""
+def _when(place: tuple[SegmentReport, Damage]) -> tuple[int, int]:
+    report, damage = place
+    assert report.name
+    return report.name.boot, damage.after_ns or report.first_t_ns or 0
+
+
+def check_paths(
+    paths: Iterable[Path],
+    disk: Disk | None = None,
+    key: bytes = b"",
+    journals: Journals | None = None,
+    look: Callable[[Path, int, int], None] = lambda *_: None,
+) -> CheckResult:
+    """Verify files and all segments in directories; every problem becomes words, none an exception.
+
+    key: the public key that must have signed them; without one the first that is seen is believed. journals: tell of
+    deletions; those near the files if not given. look(file, number, of) is called before each file is read.
+    """
     disk = disk or Disk()
-    errors: list[str] = []
-    files = [file for path in paths for file in _files(disk, path, errors)]
+    paths, errors = list(paths), list[str]()
+    files = list(dict.fromkeys(file for path in paths for file in _files(disk, path, errors)))
     if not files and not errors:
         errors.append("There is no recording here.")
-    reports = tuple(sorted((verify(disk, file) for file in dict.fromkeys(files)), key=_order))
-    notes: list[ChainNote] = []
-    gaps: list[Gap] = []
-    twice = Again()
-    repeated = sum(_check_chain(one, notes, gaps, twice) for one in _libraries(reports))
-    return CheckResult(reports, tuple(notes), repeated, tuple(errors), tuple(gaps), twice)
+    reports = tuple(sorted(_verified(disk, files, look), key=_order))
+    journals = journals or Journals(disk)
+    chain, chains = Chain(journals.explain), _libraries(reports)
+    for one in chains:
+        chain.follow(one)
+    vouches = vouch(chains, key)
+    dates, notes = beside.dates(disk, reports, vouches)
+    folders = {report.path.parent for report in reports} if any(disk.is_dir(path) for path in paths) else set[Path]()
+    return CheckResult(
+        segments=reports,
+        chain=(*chain.notes, *notes),
+        repeated=chain.repeated,
+        errors=tuple(errors),
+        between=tuple(chain.gaps),
+        again=chain.again,
+        vouches=vouches,
+        dates=tuple(dates),
+        alone=tuple(beside.alone(disk, folders, journals)),
+    )
+
+
+def _verified(disk: Disk, files: list[Path], look: Callable[[Path, int, int], None]) -> Iterator[SegmentReport]:
+    for number, file in enumerate(files):
+        look(file, number, len(files))
+        yield verify(disk, file)
 
 
 def _files(disk: Disk, path: Path, errors: list[str]) -> Iterator[Path]:
@@ -138,76 +160,3 @@ def _libraries(reports: Sequence[SegmentReport]) -> list[list[SegmentReport]]:
         if report.name and report.previous:
             groups.setdefault((report.origin == "camera", report.name.camera, report.name.boot), []).append(report)
     return list(groups.values())
-
-
-def _check_chain(reports: Sequence[SegmentReport], notes: list[ChainNote], gaps: list[Gap], twice: Again) -> int:
-    """Add what is to be said of one camera's segments; returns how many frames were written twice."""
-    repeated = 0
-    by_stem = {report.name.stem: report for report in reports if report.name}
-    for report in reports:
-        assert report.name
-        assert report.previous
-        called = SegmentName.parse(report.path.name)
-        if called and called != report.name:
-            words = f"is called {called.stem} but was recorded as {report.name.stem}"
-            notes.append(ChainNote(report.path, words, True))
-        if by_stem[report.name.stem] is not report:
-            notes.append(ChainNote(report.path, "is a second file of the same name", True))
-            continue
-        before = by_stem.get(report.previous.name)
-        note = _continues(report, before, report is reports[0])
-        notes += [note] if note else []
-        again = _repeated(report, before)
-        repeated += again
-        if again and before:
-            twice.add(report, before)
-        gap = None if again or before is None else _gap(before, report)
-        if before and gap:
-            gaps.append(gap)
-            notes.append(ChainNote(report.path, f"{gap_words(gap)}, since {report.previous.name}{_why(before)}", False))
-    return repeated
-
-
-def _gap(before: SegmentReport, report: SegmentReport) -> Gap | None:
-    """What is missing between two segments that have no frame in common.
-
-    After `stream-changed` the camera may have been started anew, and its numbers with it: only the times compare.
-    """
-    if before.last_t_ns is None or report.first_t_ns is None:
-        return None
-    last_seq = report.first_seq - 1 if before.end_reason == "stream-changed" else before.last_seq
-    return gap_between((last_seq, before.last_t_ns), (report.first_seq, report.first_t_ns))
-
-
-def _why(before: SegmentReport) -> str:
-    if before.end_reason in HEALED_WORDS:
-        return f", {HEALED_WORDS[before.end_reason]}"
-    return f" ended ({before.end_reason})" if before.end_reason else ", which was not finished"
-
-
-def _continues(report: SegmentReport, before: SegmentReport | None, first: bool) -> ChainNote | None:
-    """Compare what a segment says about its forerunner with the forerunner; None when they agree."""
-    link, name = report.previous, report.name
-    assert link
-    assert name
-    if not link.name:
-        good = link.digest == NO_DIGEST
-        return None if good else ChainNote(report.path, "names no forerunner but a hash", True)
-    if before is None:
-        words = f"continues {link.name}, which is not here"
-        return ChainNote(report.path, words, bad=not first)
-    assert before.name
-    if before.name >= name:
-        return ChainNote(report.path, f"continues {link.name}, which is not earlier", True)
-    if link.digest not in before.digests:
-        return ChainNote(report.path, f"does not continue the {link.name} that is here: one of them was changed", True)
-    if before.end_reason not in ("", *HEALED_WORDS) and link.digest != before.digests[-1]:
-        return ChainNote(report.path, f"was begun before {link.name} was finished", True)
-    return None
-
-
-def _repeated(report: SegmentReport, before: SegmentReport | None) -> int:
-    """Frames at the end of the one before that this one has again."""
-    if before is None or report.first_t_ns is None:
-        return 0
-    return len(set(before.times_ns).intersection(report.times_ns))

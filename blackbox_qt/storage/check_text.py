@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
-from blackbox_qt.storage.check import ChainNote, CheckResult
+from blackbox_qt.storage import vouching
+from blackbox_qt.storage.check import CheckResult
+from blackbox_qt.storage.claims import claims
 from blackbox_qt.storage.record import HEALED_WORDS
-from blackbox_qt.storage.report import SegmentReport, gap_words
+from blackbox_qt.storage.report import Damage, SegmentReport, gap_words, moment
 
 
 def lines(result: CheckResult) -> list[str]:
     """What the command prints."""
     text: list[str] = []
-    notes: dict[Path, list[ChainNote]] = {}
-    for note in result.chain:
-        notes.setdefault(note.path, []).append(note)
+    beside: dict[Path, list[str]] = {}
+    for path, words in _beside(result):
+        beside.setdefault(path, []).append(f"  {words}")
     for report in result.segments:
         text += report_lines(report)
-        text += [f"  {'CHAIN BROKEN' if note.bad else 'chain'}: {note.words}" for note in notes.get(report.path, [])]
+        text += beside.get(report.path, [])
     text += list(result.errors)
+    text += [note.words for note in result.alone]
     if result.segments:
+        if any(report.fragments for report in result.segments):
+            text += claims(result)
+        text += [first_altered(*place)] if (place := result.first_altered) else []
         text.append(_summary(result))
     return [_printable(line) for line in text]
+
+
+def _beside(result: CheckResult) -> Iterator[tuple[Path, str]]:
+    """What is said of a file beyond its own report."""
+    for report in result.segments:
+        one = result.vouches.of.get(report.path)
+        if one and (one.verdict != "unsigned" or result.vouches.key):
+            yield report.path, vouching.words(one, result.vouches.given)
+    for date in result.dates:
+        yield date.path, date.words
+    for note in result.chain:
+        yield note.path, f"{'CHAIN BROKEN' if note.bad else 'chain'}: {note.words}"
+
+
+def first_altered(report: SegmentReport, damage: Damage) -> str:
+    """The first second that is not as it was recorded, by the file's own count and by the clock."""
+    assert report.name
+    after = damage.after_ns
+    if after is None or report.first_t_ns is None:
+        return f"First altered second: the first one of {report.name.stem}."
+    second = (after - report.first_t_ns) // 10**9
+    return f"First altered second: {second} of {report.name.stem}, after {_at(report, after)}."
 
 
 def _summary(result: CheckResult) -> str:
@@ -32,6 +60,9 @@ def _summary(result: CheckResult) -> str:
     holes = f"; {gaps}, {result.missing} frame numbers missing" if result.gaps else ""
     holes += _causes(result)
     verdict = "All is as it was recorded." if result.ok else "NOT all is as it was recorded."
+    if result.ok and not result.proven:
+        count = result.vouches.unproven
+        verdict = f"Nothing was seen to be changed, but the key given does not vouch for {count} of the files."
     return f"{len(result.segments)} files, {result.frames} frames{again}, {seconds:.1f} s{holes}. {verdict}"
 
 
@@ -53,12 +84,23 @@ def report_lines(report: SegmentReport) -> list[str]:
     text += [f"  {_when(report)}"] if report.first_t_ns is not None else []
     if report.torn_bytes:
         text.append(f"  cut off: the last {report.torn_bytes} bytes are not a whole fragment")
-    text += [f"  damaged: bytes {bad.offset} to {bad.end}: {bad.words}" for bad in report.damage]
+    text += [f"  damaged: bytes {bad.offset} to {bad.end}: {bad.words}{_where(report, bad)}" for bad in report.damage]
     if report.missing or +report.lost:
         causes = ", ".join(f"{count} {cause}" for cause, count in sorted(report.lost.items()) if count)
         text.append(f"  {report.missing} frame numbers missing; recorded as lost: {causes or 'none'}")
     text += [f"  {gap_words(gap)}, {_at(report, gap.t_ns)}" for gap in report.gaps]
     return text
+
+
+def _where(report: SegmentReport, bad: Damage) -> str:
+    """Which pictures that touches."""
+    said = {"head": "what the file says of itself, not its pictures", "end": "what it says of its end, no picture"}
+    if not bad.in_pictures:
+        return f" ({words})" if (words := said.get(bad.kind)) else ""
+    if bad.after_ns is None and bad.until_ns is None:
+        return ""
+    after = "from the first picture on" if bad.after_ns is None else f"after {_at(report, bad.after_ns)}"
+    return f" ({after}, until {_at(report, bad.until_ns)})" if bad.until_ns is not None else f" ({after})"
 
 
 def _source(report: SegmentReport) -> str:
@@ -75,10 +117,8 @@ def _when(report: SegmentReport) -> str:
 def _at(report: SegmentReport, t_ns: int) -> str:
     utc = report.utc_ns(t_ns)
     boot = f"{t_ns / 1e9:.3f} s after start"
-    if utc is None or not 0 <= utc < 253_000_000_000 * 10**9:
-        return boot
-    moment = datetime.fromtimestamp(utc // 10**9, UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{utc // 10**6 % 1000:03d} UTC ({boot})"
+    words = "" if utc is None else moment(utc)
+    return f"{words} ({boot})" if words else boot
 
 
 def _vouched(report: SegmentReport) -> str:

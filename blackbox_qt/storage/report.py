@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from blackbox_qt.core.clock import NS, Anchor
@@ -23,6 +24,22 @@ class Damage:
     offset: int  # first byte that may be wrong
     end: int  # first byte that is right again, or the file's size
     words: str
+    kind: str = "broken"  # what should be there: head | fragment | end | signature | index; broken: who knows
+    after_ns: int | None = None  # boot clock: the last picture before it that is as recorded
+    until_ns: int | None = None  # the first one behind it
+
+    @property
+    def in_pictures(self) -> bool:
+        """Whether pictures may have been changed, and not only what is said about them."""
+        return self.kind in ("fragment", "broken")
+
+
+def moment(utc_ns: int) -> str:
+    """A moment in words, UTC; "" when no calendar has it."""
+    if not 0 <= utc_ns < 253_000_000_000 * NS:
+        return ""
+    found = datetime.fromtimestamp(utc_ns // NS, UTC)
+    return f"{found:%Y-%m-%d %H:%M:%S}.{utc_ns // 10**6 % 1000:03d} UTC"
 
 
 @dataclass(frozen=True, slots=True)

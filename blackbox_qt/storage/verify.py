@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from blackbox_qt.core.clock import Anchor
@@ -62,6 +63,7 @@ class _Look:
         self._kinds: Counter[str] = Counter()
         self._index: list[IndexEntry] = []
         self._damage: list[Damage] = []
+        self._until: list[int | None] = []  # the first good picture behind each
         self._good_end = 0
         self._frames = self._keys = self._missing = 0
         self._lost: Counter[str] = Counter()
@@ -82,7 +84,7 @@ class _Look:
         except ValueError as error:
             words = str(error)
         if words:
-            self._note(Damage(piece.offset, piece.end, words))
+            self._note(Damage(piece.offset, piece.end, words, piece.kind, self._last[1] if self._last else None))
             self._identify(piece)
         else:
             self._kinds[piece.kind] += 1
@@ -93,6 +95,7 @@ class _Look:
     def _note(self, damage: Damage) -> None:
         if len(self._damage) < _MAX_DAMAGE:
             self._damage.append(damage)
+            self._until.append(None)
 
     def _identify(self, piece: Piece) -> None:
         """A damaged opening still says, unproven, whose file this is."""
@@ -131,6 +134,10 @@ class _Look:
         if record.lost and len(self._losses) < _MAX_KEPT:
             self._losses.append((record.times_ns[0], record.lost))
         self._frames += len(record.times_ns)
+        for number in range(len(self._until) - 1, -1, -1):
+            if self._until[number] is not None:
+                break
+            self._until[number] = record.times_ns[0]
         for frame in zip(record.seqs, record.times_ns, strict=True):
             self._compare(frame)
             self._first, self._last = self._first or frame, frame
@@ -160,7 +167,8 @@ class _Look:
             self._damage = [damage for damage in self._damage if damage.offset < self._good_end]
         elif not indexed and not self._damage:
             what = "the index at the end is missing (the pictures are whole)" if ended else "it is cut off"
-            self._note(Damage(size, size, what))
+            last_ns = self._last[1] if self._last else None
+            self._note(Damage(size, size, what, "index" if ended else "broken", last_ns))
         state = "damaged" if self._damage else "finished" if indexed else "torn"
         return self._filled(state, torn, size)
 
@@ -191,7 +199,7 @@ class _Look:
             anchor=self._anchor,
             end_reason=self._reason,
             signature=self._signature,
-            damage=tuple(self._damage),
+            damage=tuple(replace(one, until_ns=t) for one, t in zip(self._damage, self._until, strict=False)),
             torn_bytes=torn,
             good_bytes=size - torn,
             digests=tuple(self._digests),
