@@ -11,10 +11,7 @@ WAITING = "The card does not answer: saved as soon as it does"
 WHOLE_TRIP = "Saved: the whole trip"
 UNDONE = "Undone: this mark keeps nothing any more"
 KEPT = "Kept."
-INVITING = "keep this moment"
 SAVING = "saving…"
-CARD_WAITS = "waits for the card"
-KEEPING_TRIP = "keeping the whole trip"
 NOT_SAVED = "Not saved: the program ended before the card answered"
 
 
@@ -27,9 +24,9 @@ def saved(mark: Mark, config: MarksConfig) -> str:
     return f"Saved: {config.before_s:g} s before to {config.after_s:g} s after"
 
 
-def keeping(left_s: float) -> str:
+def more(left_s: float) -> str:
     """While the event runs: how long what is recorded is kept, rounded up."""
-    return f"keeping, {max(1, math.ceil(left_s))} s more"
+    return f"{max(1, math.ceil(left_s))} s more"
 
 
 def unknown(name: str) -> str:

@@ -18,6 +18,8 @@ from blackbox_qt.ui.buttons import TouchButton, camera_icon, menu_icon
 from blackbox_qt.ui.cards import CloseQuestion, PhoneCard
 from blackbox_qt.ui.errands import Errands
 from blackbox_qt.ui.geometry import Margins
+from blackbox_qt.ui.mark_button import Flash, MarkButton
+from blackbox_qt.ui.marker import Marker, mark_view
 from blackbox_qt.ui.menu import Menu
 from blackbox_qt.ui.plates import Plates
 from blackbox_qt.ui.snapshots import SnapshotError, take_snapshot
@@ -59,6 +61,9 @@ class Window(QWidget):
         self.strip = Strip(self._sizes, self)
         self.snapshot_button = TouchButton("Snapshot (S)", tokens, self._sizes, self, icon=camera_icon)
         self.menu_button = TouchButton("Menu", tokens, self._sizes, self, icon=menu_icon)
+        self.mark_button = MarkButton(tokens, self._sizes, self)
+        self.flash = Flash(tokens, self._sizes, self)
+        self.marker = Marker(app, self.note, self.flash.once)
         self.menu = Menu(self._pause_s, bool(invitation), tokens, self._sizes, self)
         self.phone_card = PhoneCard(tokens, self._sizes, self)  # never opened without an address
         self.question = CloseQuestion(tokens, self._sizes, self)
@@ -81,6 +86,9 @@ class Window(QWidget):
         self.viewport.failed.connect(self._give_up)
         self.snapshot_button.clicked.connect(self.snapshot)
         self.menu_button.clicked.connect(self._toggle_menu)
+        self.mark_button.pressed.connect(self.mark)
+        self.menu.undo_asked.connect(self._undo_mark)
+        self.menu.trip_asked.connect(self._keep_trip)
         self.menu.stop_asked.connect(self._stop_recording)
         self.menu.start_asked.connect(self._start_recording)
         self.menu.phone_asked.connect(self._open_phone)
@@ -93,9 +101,12 @@ class Window(QWidget):
             ("F11", self._toggle_full_screen),
             ("Esc", self._leave),
             ("S", self.snapshot),
+            ("M", self.mark),
             ("Ctrl+Q", self.close),
         ):
-            QShortcut(QKeySequence(keys), self).activated.connect(act)
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setAutoRepeat(False)  # a key that is held is one press
+            shortcut.activated.connect(act)
 
     # ---- how it is
 
@@ -108,6 +119,10 @@ class Window(QWidget):
         status = self._app.status()
         self.strip.say(strip_view(status))
         self.menu.show_paused(status.recording == "paused")
+        self.marker.look(status.marks)
+        self.mark_button.say(mark_view(status.marks, asking=self.marker.asking))
+        if self.menu.show_mark(undoable=bool(self.marker.last), whole_trip=status.marks.whole_trip):
+            self._place_menu()
         self._say_faults(status)
 
     def _say_faults(self, status: Status) -> None:
@@ -147,6 +162,21 @@ class Window(QWidget):
         else:
             log.info("snapshot %s", path)
             self.note(f"Saved {path.name}")
+
+    def mark(self) -> None:
+        """Keep this moment. The answer comes by `_see`: nothing here waits for the card."""
+        self.marker.press()
+        self._see()
+
+    def _undo_mark(self) -> None:
+        self.menu.hide()
+        self.marker.undo()
+        self._see()
+
+    def _keep_trip(self) -> None:
+        self.menu.hide()
+        self.marker.press(whole_trip=True)
+        self._see()
 
     def _stop_recording(self) -> None:
         self._app.pause(self._pause_s)
@@ -212,7 +242,10 @@ class Window(QWidget):
         side = self._sizes.target
         left, top = width - gap - side, height - gap - side
         self.menu_button.setGeometry(left, top, side, side)
-        self.snapshot_button.setGeometry(left, top - gap - side, side, side)
+        self.snapshot_button.setGeometry(left - gap - side, top, side, side)
+        tall = side + 2 * gap
+        self.mark_button.setGeometry(left - gap - side, top - gap - tall, 2 * side + gap, tall)
+        self.flash.setGeometry(0, 0, width, height)
         self._place_cards()
         self.viewport.set_margins(Margins(self._sizes.strip, gap))
         self.viewport.setGeometry(0, 0, width, height)
@@ -221,9 +254,19 @@ class Window(QWidget):
         gap, strip = self._sizes.gap, self._sizes.strip
         self.phone_card.move(gap, strip + gap)
         self.phone_card.fit(self.width() - 2 * gap, self.height() - strip - 2 * gap)
-        self.menu.setFixedWidth(min(self._sizes.px(75), self.menu_button.x() - 2 * gap))
+        self._place_menu()
+
+    def _place_menu(self) -> None:
+        """Beside the buttons, or above them where there is no room: MARK is never covered."""
+        gap, wanted = self._sizes.gap, self._sizes.px(75)
+        beside = self.mark_button.x() - 2 * gap
+        self.menu.setFixedWidth(wanted if wanted <= beside else min(wanted, self.width() - 2 * gap))
         self.menu.adjustSize()
-        self.menu.move(self.menu_button.x() - gap - self.menu.width(), self.height() - gap - self.menu.height())
+        if wanted <= beside:
+            left, bottom = self.mark_button.x() - gap, self.height() - gap
+        else:
+            left, bottom = self.width() - gap, self.mark_button.y() - gap
+        self.menu.move(left - self.menu.width(), bottom - self.menu.height())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -80,10 +81,15 @@ def test_everything_fits_and_a_glove_hits_it(opened: Open, width: int, height: i
     card = window.phone_card
     assert inside.contains(card.geometry())
     assert card._words.heightForWidth(card._words.width()) <= card._words.height()
+    window.marker.last = "m1"  # so that the menu has all its rows
+    window._poll()
     window._toggle_menu()
     menu = window.menu
     assert inside.contains(menu.geometry())
-    targets = [window.menu_button, window.snapshot_button, menu.phone, menu.stop, card.done]
+    targets = [window.menu_button, window.snapshot_button, window.mark_button, menu.phone, menu.stop, card.done]
+    targets += [menu.undo, menu.trip]
+    rows = [menu.phone, menu.trip, menu.undo, menu.stop]
+    assert all(one.geometry().bottom() < two.geometry().top() for one, two in itertools.pairwise(rows))
     for target in targets:
         assert min(target.width(), target.height()) >= 15 * dpi / 25.4 - 1, target.text()
     for name, box in window.viewport.boxes.items():
@@ -92,6 +98,10 @@ def test_everything_fits_and_a_glove_hits_it(opened: Open, width: int, height: i
             assert min(box.width, box.height) >= 15 * dpi / 25.4
     assert not window.strip.geometry().intersects(card.geometry())
     assert not menu.geometry().intersects(window.menu_button.geometry())
+    assert not menu.geometry().intersects(window.strip.geometry())
+    others = [window.snapshot_button, window.menu_button, menu]
+    assert not any(other.geometry().intersects(window.mark_button.geometry()) for other in others)
+    assert window.mark_button.height() > window.menu_button.height(), "the largest target"
 
 
 def test_the_strip_is_legible_in_every_mood() -> None:
