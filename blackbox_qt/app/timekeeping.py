@@ -12,6 +12,7 @@ from typing import Any
 from blackbox_qt.app.status import TimeStatus
 from blackbox_qt.core import trust
 from blackbox_qt.core.clock import Anchor, Clock
+from blackbox_qt.core.doubt import conflict_words, says
 from blackbox_qt.core.local_time import UNSYNCED, local_words, offset_s
 from blackbox_qt.core.rtc import rtc_anchor
 from blackbox_qt.storage.dating import Dater
@@ -214,31 +215,4 @@ class Timekeeper:
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """This start's witnesses as plain types, with words each."""
-        return [asdict(one) | {"words": _says(one, self.zone)} for one in self._mine]
-
-
-def conflict_words(pairs: Iterable[trust.Pair], zone: str = "") -> str:
-    """`Time in doubt: phone ±1 s (10.42.0.7) says …, phone ±1 s (10.42.0.9) says …: 24 h later`; "" when all agree.
-
-    Threads: any.
-    """
-    doubt = trust.in_doubt(list(pairs))
-    if doubt is None:
-        return ""
-    believed, others = doubt
-    said = [f"{_says(one, zone)}, {_apart(trust.apart_ns(believed, one))}" for one in others]
-    return f"Time in doubt: {_says(believed, zone)}; {'; '.join(said)}"
-
-
-def _says(one: trust.Pair, zone: str) -> str:
-    by = getattr(one, "by", "")
-    moment = local_words(one.utc_ns, zone, one.source, one.uncertainty_ns)
-    return f"{moment} ({by})" if by else moment
-
-
-def _apart(ns: int) -> str:
-    """`24 h later than that`."""
-    size = abs(ns)
-    units = ((trust.NS, "s"), (60 * trust.NS, "min"), (3600 * trust.NS, "h"), (86_400 * trust.NS, "days"))
-    unit, name = max(((u, n) for u, n in units if size >= 2 * u), default=units[0])
-    return f"{round(size / unit)} {name} {'later' if ns > 0 else 'earlier'} than that"
+        return [asdict(one) | {"words": says(one, self.zone)} for one in self._mine]
