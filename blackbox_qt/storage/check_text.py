@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from blackbox_qt.core.doubt import conflict_words
+from blackbox_qt.core.trust import Pair
 from blackbox_qt.storage import vouching
 from blackbox_qt.storage.check import CheckResult
 from blackbox_qt.storage.claims import claims
@@ -39,8 +41,21 @@ def _beside(result: CheckResult) -> Iterator[tuple[Path, str]]:
             yield report.path, vouching.words(one, result.vouches.given)
     for date in result.dates:
         yield date.path, date.words
+    yield from _doubts(result)
     for note in result.chain:
         yield note.path, f"{'CHAIN BROKEN' if note.bad else 'chain'}: {note.words}"
+
+
+def _doubts(result: CheckResult) -> Iterator[tuple[Path, str]]:
+    """Where the times that are sealed in a file and learnt later cannot all be right."""
+    dates: dict[Path, list[Pair]] = {}
+    for seen in result.dates:
+        dates.setdefault(seen.path, []).append(seen.date)
+    for report in result.segments:
+        own: list[Pair] = [report.anchor] if report.anchor else []
+        words = conflict_words([*own, *dates.get(report.path, ())], "UTC")
+        if words:
+            yield report.path, words
 
 
 def first_altered(report: SegmentReport, damage: Damage) -> str:

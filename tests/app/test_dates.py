@@ -15,6 +15,8 @@ from blackbox_qt.app.timekeeping import TimeError
 from blackbox_qt.core.clock import NS, Anchor
 from blackbox_qt.core.local_time import local_words
 from blackbox_qt.core.trust import uncertainty_at
+from blackbox_qt.storage.check import check_paths
+from blackbox_qt.storage.check_text import lines
 from blackbox_qt.storage.library import SegmentInfo
 from blackbox_qt.storage.times import NAME
 from tests.app.drives import DAY, NOON, Machine, Program, pictures, recorded
@@ -223,6 +225,9 @@ def test_two_phones_a_day_apart_are_both_kept_and_the_conflict_is_shown(
     again.keep_house()
     assert again.time.status().conflict == words, "also after a new start of the program"
     again.crash()
+    told = [line for line in lines(check_paths([machine.data])) if "Time in doubt" in line]
+    assert len(told) == 5 and all("(10.42.0.7)" in line for line in told), "and `check` says it of every file"
+    assert told[0].strip() == words.replace("12:00:07 KST", "03:00:07 UTC")
 
 
 def test_what_is_nonsense_or_too_much_is_refused(machine: Machine, expected_alarms: list[str]) -> None:
