@@ -24,6 +24,7 @@ NAMES = {
     "mjpeg": "CPU per delivered picture, a slow reader, nobody watching",
     "latency": "frame to browser, frame to screen",
     "usb": "a USB camera's YUYV and JPEG to what is encoded",
+    "library": "listing 10,000 segments, with and without what is known of them",
     "memory": "resident memory over time (--minutes)",
 }
 

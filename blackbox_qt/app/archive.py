@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,9 +17,11 @@ from blackbox_qt.storage.library import Library
 from blackbox_qt.storage.open_segment import FinishedSegment
 from blackbox_qt.storage.segment import SegmentName, Store
 
-log = logging.getLogger(__name__)
-
 _KEY_RETRY_S = 60.0  # nothing is done when it is there
+SAVE_S = 3600.0
+"""Between two savings of what the libraries know: what a power cut takes is looked at again at the next start."""
+_WORTH_SAVING = 50  # segments looked at: so many are read again in a moment
+
 
 class Archive:
     """Libraries and their keeper. Other jobs are given to `keeper`; they begin when everything is healed and known.
@@ -42,6 +43,7 @@ class Archive:
         self.keeper.first("device key", key.load)  # before the healing, which signs
         self.keeper.every(_KEY_RETRY_S, key.load, "device key")
         self.begin_anew()
+        self.keeper.every(SAVE_S, self._save, "saving what the libraries know")
 
     @property
     def current(self) -> Library:
@@ -64,8 +66,7 @@ class Archive:
 
     def take_in(self, library: str, folder: Path, name: SegmentName) -> None:
         """A segment has come into a library's folder from elsewhere: it is read soon. Never blocks."""
-        log.debug("%s has come to %s", name.stem, folder)
-        self.keeper.first(f"reading of {library}", partial(self._load, self.libraries[library]))
+        self.keeper.first(f"reading of {name.stem}", partial(self.libraries[library].look, folder, name))
 
     def start(self) -> None:
         """Begin to wait for the first fragments."""
@@ -86,3 +87,9 @@ class Archive:
 
     def _load(self, library: Library) -> None:
         library.load(self.keeper.rest, lambda: self.keeper.stopping)
+        library.settle(self._store.ours(library.root))
+        library.save(_WORTH_SAVING)
+
+    def _save(self) -> None:
+        for library in self.libraries.values():
+            library.save()

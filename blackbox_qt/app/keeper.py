@@ -60,6 +60,7 @@ class Keeper:
     def first(self, name: str, step: Step) -> None:
         """Do it once, before all that was given later; again, ever more seldom, while it fails."""
         self._jobs.append(_Job(name, step, None))
+        self._wake.set()
 
     def every(self, seconds: float, step: Step, name: str = "") -> None:
         """Do it when the first things are done, and again `seconds` after each end. ValueError unless positive.
@@ -128,6 +129,8 @@ class Keeper:
                 return 0.0
             if not job.done and job.due_ns <= self._clock.boot_ns():
                 self._do(job)
+                if job.done:
+                    self._jobs.remove(job)
         now = self._clock.boot_ns()
         return min((max(0, job.due_ns - now) / NS for job in tuple(self._jobs) if not job.done), default=None)
 

@@ -158,9 +158,11 @@ class Disk:
         found = []
         with os.scandir(path) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
+                try:
                     seen = entry.stat(follow_symlinks=False)
-                    found.append(Found(entry.name, stat.S_ISREG(seen.st_mode), seen.st_size, seen.st_mtime_ns))
+                except FileNotFoundError:
+                    continue
+                found.append(Found(entry.name, stat.S_ISREG(seen.st_mode), seen.st_size, seen.st_mtime_ns))
         return tuple(found)
 
     def exists(self, path: Path) -> bool:

@@ -141,19 +141,36 @@ def change(disk: Disk, folder: Path, name: SegmentName, f: Change) -> Sidecar:
         return replace(after, revision=next(_revisions))
 
 
+def revision() -> int:
+    """A number for what is read from now on: changes made from now on have higher ones."""
+    return next(_revisions)
+
+
 def encode(sidecar: Sidecar) -> bytes:
-    body: dict[str, Any] = {**sidecar.other, "format": FORMAT}
+    return json.dumps(body(sidecar), indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def body(sidecar: Sidecar) -> dict[str, Any]:
+    """What is in the file."""
+    found: dict[str, Any] = {**sidecar.other, "format": FORMAT}
     for key in ("segment", "state", "ended"):
-        body[key] = getattr(sidecar, key)
+        found[key] = getattr(sidecar, key)
     for key in ("dates", "locks", "notes"):
-        body[key] = [asdict(one) for one in getattr(sidecar, key)]
-    return json.dumps(body, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        found[key] = [asdict(one) for one in getattr(sidecar, key)]
+    return found
 
 
 def decode(data: bytes, name: SegmentName) -> Sidecar:
     """ValueError with words when it is not a whole sidecar of this segment."""
     try:
-        body = json.loads(data)
+        return of_body(json.loads(data), name)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the sidecar of {name.stem} cannot be understood: {error}") from None
+
+
+def of_body(body: Any, name: SegmentName, revision: int = 0) -> Sidecar:
+    """ValueError with words when it is not what `body` makes."""
+    try:
         if not isinstance(body, dict) or body.get("format") != FORMAT or body.get("segment") != name.stem:
             raise ValueError("it is another one's")
         known = {"format", "segment", "state", "ended", "dates", "locks", "notes"}
@@ -165,9 +182,10 @@ def decode(data: bytes, name: SegmentName) -> Sidecar:
             locks=tuple(_lock(one) for one in body.get("locks", ())),
             notes=tuple(_note(one) for one in body.get("notes", ())),
             other={key: value for key, value in body.items() if key not in known},
+            revision=revision,
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"the sidecar of {name.stem} cannot be understood: {error}") from None
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def _date(one: dict[str, Any]) -> Dating:
