@@ -18,7 +18,7 @@ from blackbox_qt.core.trust import uncertainty_at
 from blackbox_qt.storage.check import check_paths
 from blackbox_qt.storage.check_text import lines
 from blackbox_qt.storage.library import SegmentInfo
-from blackbox_qt.storage.times import NAME
+from blackbox_qt.storage.times import NAME, TimesFile
 from tests.app.drives import DAY, NOON, Machine, Program, pictures, recorded
 
 
@@ -365,6 +365,22 @@ def test_another_card_is_told_too_but_not_the_place_where_none_is(machine: Machi
     (machine.data / "recordings").mkdir()
     program.time.step()
     assert (machine.data / NAME).exists()
+
+
+def test_a_trip_that_is_forgotten_leaves_no_word(machine: Machine) -> None:
+    for _ in range(3):
+        program = recorded(machine, 1)
+        program.time.hear(machine.phone(), "a phone")
+        program.time.step()
+        machine.reboot()
+    program = recorded(machine, 1)
+    program.time.hear(machine.phone(), "a phone")
+    program.time.step()
+    program.time.forget({"boot-2", "boot-4"})
+    assert list(program.time.witnesses()) == ["boot-1", "boot-3", "boot-4"], "this one is needed"
+    assert b"boot-2" not in (machine.data / NAME).read_bytes()
+    program.time.forget(None)
+    assert {one.machine_boot for one in TimesFile(machine.disk, machine.data).load()} == {"boot-4"}
 
 
 def test_machines_without_a_boot_id_are_not_mixed_up(machine: Machine) -> None:
