@@ -20,18 +20,19 @@ from blackbox_qt.storage.vouching import Vouches
 
 
 class Journals:
-    """The journals of deletions near the files that are checked: those of their libraries.
+    """The journals of deletions near the files that are checked: those of their libraries, or the one of `root`.
 
     Threads: one.
     """
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, root: Path | None = None) -> None:
         self._disk = disk
+        self._root = root
         self._known: dict[Path, dict[str, JournalEntry]] = {}
 
     def explain(self, path: Path, stem: str) -> str:
         """Why a segment that belongs beside `path` is not here; "" where there is no journal."""
-        journals = [self._read(folder) for folder in (path.parent.parent, path.parent)]
+        journals = [self._read(folder) for folder in self._folders(path)]
         entry = next((journal[stem] for journal in journals if stem in journal), None)
         if entry is not None:
             at = moment(entry.utc_ns) if entry.source != "unsynced" else "a time that nobody knows"
@@ -40,8 +41,11 @@ class Journals:
 
     def deletions(self, paths: Iterable[Path]) -> list[JournalEntry]:
         """All that the libraries of these files tell, oldest first."""
-        folders = {folder for path in paths for folder in (path.parent.parent, path.parent)}
+        folders = {folder for path in paths for folder in self._folders(path)}
         return [entry for folder in sorted(folders) for entry in self._read(folder).values()]
+
+    def _folders(self, path: Path) -> tuple[Path, ...]:
+        return (path.parent.parent, path.parent) if self._root is None else (self._root,)
 
     def _read(self, folder: Path) -> dict[str, JournalEntry]:
         if folder not in self._known:

@@ -143,7 +143,7 @@ def _last_in(data: bytes) -> Body | None:
     at = data.rfind(_MARK)
     while at >= 4:
         body, _ = _record_at(data, at - 4, len(data))
-        if body is not None:
+        if body is not None and body.get("type") != "signature":  # it stands behind the end record
             return body
         at = data.rfind(_MARK, 0, at)
     return None
