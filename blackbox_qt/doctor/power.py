@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 
+from blackbox_qt.core.board import EVER, SLOWED, SLOWS_AT_C, UNDERVOLTAGE, Board
 from blackbox_qt.doctor.case import Case
 from blackbox_qt.doctor.finding import Finding, broken, look, ok
 
-# Bits of the firmware's word, https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
-_UNDERVOLTAGE, _CAPPED, _THROTTLED, _SOFT_LIMIT = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_EVER = 16  # the same four, "has happened since the start", so many bits higher
-_WARM_C, _HOT_C = 70.0, 80.0  # a Pi 5 slows itself down from 80 °C on
+_WARM_C, _HOT_C = 70.0, SLOWS_AT_C
 _SUPPLY = "Use a supply that holds 5 V at 5 A, a short thick cable, and nothing else on it; in a car a good converter."
 _COOLER = "Fit the Active Cooler, let air through the case, keep it out of the sun."
 
@@ -18,18 +16,14 @@ _COOLER = "Fit the Active Cooler, let air through the case, keep it out of the s
 def power(case: Case) -> Finding:
     """Undervoltage and throttling, now and since the start."""
     word = _throttled(case)
-    alarm = any(
-        case.machine.number(name.replace("/name", "/in0_lcrit_alarm")) == 1
-        for name in case.machine.glob("/sys/class/hwmon/hwmon*/name")
-        if case.machine.value(name) == "rpi_volt"
-    )
+    alarm = Board(case.machine.root).voltage_alarm()
     if word is None and not alarm:
         return _unknown(case)
     bits = word or 0
-    data = {"throttled": f"0x{bits:x}", "undervoltage_now": alarm or bool(bits & _UNDERVOLTAGE),
-            "undervoltage_ever": alarm or bool(bits & (_UNDERVOLTAGE | _UNDERVOLTAGE << _EVER)),
-            "throttled_now": bool(bits & (_CAPPED | _THROTTLED | _SOFT_LIMIT)),
-            "throttled_ever": bool((bits | bits >> _EVER) & (_CAPPED | _THROTTLED | _SOFT_LIMIT))}  # fmt: skip
+    data = {"throttled": f"0x{bits:x}", "undervoltage_now": alarm or bool(bits & UNDERVOLTAGE),
+            "undervoltage_ever": alarm or bool(bits & (UNDERVOLTAGE | UNDERVOLTAGE << EVER)),
+            "throttled_now": bool(bits & SLOWED),
+            "throttled_ever": bool((bits | bits >> EVER) & SLOWED)}  # fmt: skip
     return _judged(data)
 
 
@@ -58,11 +52,7 @@ def _throttled(case: Case) -> int | None:
     done = case.machine.run(["vcgencmd", "get_throttled"], 3) if case.machine.is_pi else None
     if done is not None and (found := re.search(r"throttled=(0x[0-9a-fA-F]+)", done.out)):
         return int(found[1], 16)
-    for name in case.machine.glob("/sys/devices/platform/soc*/soc*firmware/get_throttled"):
-        text = case.machine.value(name)
-        if text and re.fullmatch("(0x)?[0-9a-fA-F]+", text):
-            return int(text, 16)
-    return None
+    return Board(case.machine.root).throttled_word()
 
 
 def temperature(case: Case) -> Finding:
@@ -83,5 +73,4 @@ def temperature(case: Case) -> Finding:
 
 def hottest_c(case: Case) -> float | None:
     """The warmest thermal zone, °C; None where there is none."""
-    found = [case.machine.number(name) for name in case.machine.glob("/sys/class/thermal/thermal_zone*/temp")]
-    return max((value / 1000 for value in found if value is not None), default=None)
+    return Board(case.machine.root).celsius()

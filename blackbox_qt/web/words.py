@@ -28,6 +28,7 @@ ALLOWED = {
     "note": "a text of at most 500 letters",
     "reason": "a text of at most 100 letters",
     "whole_trip": "true or false",
+    "action": "remove or use",
     "by": "page, command line or program",
     "utc_ms": "a whole number of ms since 1970",
     "uncertainty_ms": "a whole number of ms from 1 to 86400000",
