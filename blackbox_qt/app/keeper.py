@@ -42,8 +42,8 @@ class Keeper:
     """Does jobs on the recordings, on a thread of its own that begins to work when every camera's first fragment is
     durable (or has failed, or `SETTLE_S` are over): it never delays a first frame.
 
-    Jobs run in the order they were given, those that are due, one after the other; each may block on the disk. One that
-    raises is reported and tried again; the others do not notice.
+    Those that are due run one after the other, in the order they were given, those that are done once before the
+    others; each may block on the disk. One that raises is reported and tried again; the others do not notice.
 
     Threads: `every`, `first`, `wake`, `troubles` any; `start`, `ask_to_stop`, `join` by the owner; `rest` the jobs'.
     """
@@ -58,7 +58,7 @@ class Keeper:
         self._worker = Worker("janitor", self._run)
 
     def first(self, name: str, step: Step) -> None:
-        """Do it once, before all that was given later; again, ever more seldom, while it fails."""
+        """Do it once, before what is done again and again; tried again, ever more seldom, while it fails."""
         self._jobs.append(_Job(name, step, None))
         self._wake.set()
 
@@ -124,7 +124,7 @@ class Keeper:
 
     def step(self) -> float | None:
         """Do what is due; returns the seconds until something is again, None: not before something is given."""
-        for job in tuple(self._jobs):
+        for job in sorted(self._jobs, key=lambda job: job.every_s is not None):
             if self.stopping:
                 return 0.0
             if not job.done and job.due_ns <= self._clock.boot_ns():
