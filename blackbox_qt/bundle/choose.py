@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from blackbox_qt.bundle.progress import BundleError
 from blackbox_qt.core.local_time import local_words
@@ -57,17 +55,3 @@ def by_time(library: Library, since_ns: int, until_ns: int, zone: str = "") -> C
     if not found:
         raise BundleError(f"Nothing is recorded from {asked}; what has no date is found with --trip.")
     return Choice(asked, found)
-
-
-def moment(text: str, zone: str = "") -> int:
-    """A moment as it is typed, 2026-11-20T14:07:31 or with +09:00 or Z behind it, as UTC in ns; ValueError with words.
-
-    zone: of a moment without one; "" is the system's.
-    """
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ValueError(f"{text} is not a date and time; write 2026-11-20T14:07:31") from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=ZoneInfo(zone)) if zone else found.astimezone()
-    return int(found.timestamp()) * 10**9 + found.microsecond * 1000

@@ -151,14 +151,20 @@ def _gaps(result: CheckResult, of_path: dict[Path, SegmentInfo], zone: str) -> I
         if info is None:
             continue
         for gap in report.gaps:
-            causes = Counter[str]()
-            for t_ns, lost in report.losses:
-                causes += lost if gap.t_ns < t_ns <= gap.t_ns + max(0, gap.length_ns) else Counter()
             where = f"{info.name.stem}, after {Dial(info, zone).words(gap.t_ns)}"
-            yield where, gap_words(gap), _lost(causes) or "no cause recorded"
+            cause = _causes(report, gap.t_ns, gap.t_ns + max(0, gap.length_ns))
+            yield where, gap_words(gap), cause or "no cause recorded"
         for note in result.chain:
             if note.path == report.path and not note.words.startswith("note by"):
-                yield info.name.stem, note.words, "see the segment before" if "gap of" in note.words else ""
+                yield info.name.stem, note.words, _causes(report, 0, report.first_t_ns or 0)
+
+
+def _causes(report: SegmentReport, after_ns: int, until_ns: int) -> str:
+    """What the records of the pictures behind a gap tell of those that are missing."""
+    causes = Counter[str]()
+    for t_ns, lost in report.losses:
+        causes += lost if after_ns < t_ns <= until_ns else Counter()
+    return _lost(causes)
 
 
 def _deletions(journals: Journals, choice: Choice, zone: str) -> Iterator[tuple[str, str, str, str]]:
