@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 
 import blackbox_qt
@@ -70,9 +71,15 @@ class App:
         self.emergency.serve(self.archive)
         self.libraries = self.archive.libraries
         self.marking = Marking(
-            self.clock, self._disk, config.marks,
-            lambda: self.library.root, lambda: self.libraries.values(), lambda: self.cameras,
-        )  # fmt: skip
+            self.clock,
+            self._disk,
+            config.marks,
+            self._marks_go_to,
+            lambda: self.libraries.values() if self.emergency.usable else (),
+            lambda: self.cameras,
+            more=lambda: () if self.emergency.ring is None else (self.emergency.ring.folder,),
+            elsewhere=lambda: self.emergency.ring is not None and self.emergency.ring.used > 0,
+        )
         self.keeper.every(DRIVE_S, self.marking.drive, "marks")  # before anything that deletes
         self.time.attach(self._disk, self.data, self.libraries.values)
         self.keeper.every(1.0, self.time.step, "the time")
@@ -137,6 +144,13 @@ class App:
 
     def _all_settled(self) -> bool:
         return all(camera.settled.is_set() for camera in self.cameras.values())
+
+    def _marks_go_to(self) -> Path | None:
+        """The library's folder, or that of the ring while the card is missing; None when there is no ring either."""
+        ring = self.emergency.ring
+        if self.emergency.usable:
+            return self.library.root
+        return None if ring is None else ring.folder
 
     @property
     def library(self) -> Library:

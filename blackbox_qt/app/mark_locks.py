@@ -20,22 +20,33 @@ class MarkLocks:
     """Puts a mark's lock on every finished segment that it covers, in all libraries, or takes it away.
 
     `cameras()` are those that record: what lies between their last finished segment and now is not written yet.
-    What was locked once in this process is not locked again: the retention may have taken it back since.
+    `refusal_of(mark, segment)`: why the retention has no room for it. `elsewhere()`: footage lies where no library sees
+    it yet. What was locked once in this process is not locked again: somebody may have taken it back since.
 
     Threads: one at a time; blocks on the disk.
     """
 
     def __init__(
-        self, clock: Clock, libraries: Callable[[], Iterable[Library]], cameras: Callable[[], Collection[str]]
+        self,
+        clock: Clock,
+        libraries: Callable[[], Iterable[Library]],
+        cameras: Callable[[], Collection[str]],
+        refusal_of: Callable[[Mark, SegmentInfo], str] = lambda *_: "",
+        elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.refused = ""  # why something of a whole trip could not be kept, the last time
         self._clock = clock
         self._libraries = libraries
         self._cameras = cameras
+        self._refusal_of = refusal_of
+        self._elsewhere = elsewhere
         self._given: set[tuple[Path, SegmentName, Lock]] = set()
 
     def drive(self, mark: Mark) -> bool:
         """Do what can be done now for a mark that is not settled; True when nothing is left. Raises OSError."""
         libraries = list(self._libraries())
+        if not libraries:  # the card is missing
+            return False
         if mark.undone:
             self._take_away(mark, libraries)
             return all(library.loaded.is_set() for library in libraries)
@@ -50,8 +61,17 @@ class MarkLocks:
         if key in self._given:
             return
         if mark.lock not in segment.sidecar.locks:
+            if words := self._refusal_of(mark, segment):
+                self._refuse(words)
+                return
             _changed(lambda: library.lock(segment.name, mark.lock))
+            self.refused = "" if mark.whole_trip else self.refused
         self._given.add(key)
+
+    def _refuse(self, words: str) -> None:
+        if not self.refused:
+            log.warning("the trip is not kept any further: %s", words)
+        self.refused = words
 
     @staticmethod
     def _take_away(mark: Mark, libraries: Iterable[Library]) -> None:
@@ -61,7 +81,7 @@ class MarkLocks:
 
     def _is_whole(self, mark: Mark, segments: Iterable[SegmentInfo]) -> bool:
         """Whether every picture of its time is in a finished segment: nothing can come that it covers."""
-        if mark.is_running(self._clock.machine_boot, self._clock.boot_ns()):
+        if mark.is_running(self._clock.machine_boot, self._clock.boot_ns()) or self._elsewhere():
             return False
         if any(s.state == "open" and not _begins_after(s, mark) for s in segments):
             return False

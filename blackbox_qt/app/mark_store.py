@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,23 +16,29 @@ from blackbox_qt.storage.sidecar import Lock
 
 
 class MarkStore:
-    """Each mark lives in the journal of the library that was recorded to when it was made.
+    """Whatever happens to a mark goes to the journal of the library that is recorded to now; read are all of them.
 
-    `root()` is the library recorded to now.
+    `root()` is that library's folder, None when there is none (the card is missing). `libraries()` are those that can
+    be asked now; `more()` names further folders with journals.
 
-    Threads: `marks` any, never waits; `save`, `adopt` one at a time each; `load`, `forget` any. `save`, `load` and
-    `forget` block on the disk and raise OSError.
+    Threads: `marks` any, never waits; the others any too, they take turns, block on the disk and raise OSError.
     """
 
-    def __init__(self, disk: Disk, root: Callable[[], Path], libraries: Callable[[], Iterable[Library]]) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        root: Callable[[], Path | None],
+        libraries: Callable[[], Iterable[Library]],
+        more: Callable[[], Iterable[Path]] = lambda: (),
+    ) -> None:
         self._disk = disk
         self._root = root
         self._libraries = libraries
+        self._more = more
         self._marks: dict[str, Mark] = {}
-        self._homes: dict[str, Path] = {}
         self._loaded: set[Path] = set()
         self._adopted: set[Path] = set()
-        self._loading = threading.Lock()
+        self._turn = threading.RLock()  # for what touches the disk
         self._lock = threading.Lock()  # for moments only
 
     @property
@@ -40,58 +48,56 @@ class MarkStore:
             return dict(self._marks)
 
     def load(self) -> None:
-        """Read the journals that were not read yet: also of a card that came later."""
-        with self._loading:
-            for root in (library.root for library in self._libraries()):
-                if root not in self._loaded:
-                    self._take(MarkJournal(self._disk, root).load(), root)
-                    self._loaded.add(root)
+        """Read the journals that were not read yet: also of a card that came later, or that was put in again."""
+        with self._turn:
+            roots = self._roots()
+            self._loaded.intersection_update(roots)
+            for root in roots - self._loaded:
+                self._take(MarkJournal(self._disk, root).load())
+                self._loaded.add(root)
 
     def adopt(self) -> None:
         """Marks that only sidecars tell of: their journal was lost, or stayed on another disk. They can be undone."""
-        for library in self._libraries():
-            if library.loaded.is_set() and library.root not in self._adopted:
-                self._adopted.add(library.root)
-                found = {lock.mark: _of(lock, s) for s in library.segments() for lock in s.sidecar.locks}
-                known = self.marks
-                self._take({name: mark for name, mark in found.items() if name not in known}, library.root)
+        with self._turn:
+            libraries = [library for library in self._libraries() if library.loaded.is_set()]
+            self._adopted.intersection_update(library.root for library in libraries)
+            for library in libraries:
+                if library.root not in self._adopted:
+                    self._adopted.add(library.root)
+                    found = {lock.mark: _of(lock, s) for s in library.segments() for lock in s.sidecar.locks}
+                    known = self.marks
+                    self._take({name: mark for name, mark in found.items() if name not in known})
 
     def save(self, changed: Mapping[str, Mark]) -> None:
         """Write them down; known to everybody only when they are durable."""
-        now = self._root()
-        homes: dict[Path, list[Mark]] = {}
-        for mark in changed.values():
-            homes.setdefault(self._home(mark.id, now), []).append(mark)
-        for root, marks in homes.items():
-            MarkJournal(self._disk, root).append(marks)
-        with self._lock:
-            self._marks.update(changed)
-            self._homes.update({mark.id: root for root, marks in homes.items() for mark in marks})
+        with self._turn:
+            root = self._root()
+            if root is None:
+                raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+            MarkJournal(self._disk, root).append(changed.values())
+            with self._lock:
+                self._marks.update(changed)
 
     def forget(self, is_one: Callable[[Mark], bool]) -> None:
         """Leave nothing of these marks, as when a trip is forgotten; durable on return. Their locks are not touched."""
-        with self._lock:
-            gone = {name for name, mark in self._marks.items() if is_one(mark)}
-        for library in self._libraries():
-            journal = MarkJournal(self._disk, library.root)
-            there = journal.load()
-            left = {name: mark for name, mark in there.items() if name not in gone and not is_one(mark)}
-            if len(left) < len(there):
-                journal.rewrite(left)
-        with self._lock:
-            self._marks = {name: mark for name, mark in self._marks.items() if name not in gone}
+        with self._turn:
+            for root in self._roots():
+                journal = MarkJournal(self._disk, root)
+                there = journal.load()
+                left = {name: mark for name, mark in there.items() if not is_one(mark)}
+                if len(left) < len(there):
+                    journal.rewrite(left)
+            with self._lock:
+                self._marks = {name: mark for name, mark in self._marks.items() if not is_one(mark)}
 
-    def _home(self, name: str, now: Path) -> Path:
-        """Where its lines are; the library recorded to now for a new one, and where that card is gone."""
-        home = self._homes.get(name, now)
-        return home if self._disk.is_dir(home) else now
+    def _roots(self) -> set[Path]:
+        return {*(library.root for library in self._libraries()), *self._more()}
 
-    def _take(self, found: Mapping[str, Mark], root: Path) -> None:
+    def _take(self, found: Mapping[str, Mark]) -> None:
         with self._lock:
             for name, mark in found.items():
                 known = self._marks.get(name)
                 self._marks[name] = mark if known is None else merged(known, mark)
-                self._homes.setdefault(name, root)
 
 
 def _of(lock: Lock, segment: SegmentInfo) -> Mark:

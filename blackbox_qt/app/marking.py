@@ -2,80 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Future, wait
-from dataclasses import dataclass, field, replace
+from concurrent.futures import wait
+from dataclasses import replace
 from pathlib import Path
 
 from blackbox_qt.app import mark_book, mark_words
 from blackbox_qt.app.mark_book import Press
 from blackbox_qt.app.mark_locks import MarkLocks
+from blackbox_qt.app.mark_requests import ANSWER_S, NOBODYS, Asked, MarkError, Marks, Request, expect, settle
+from blackbox_qt.app.mark_requests import waiting as as_waiting
 from blackbox_qt.app.mark_store import MarkStore
 from blackbox_qt.app.status import MarkStatus
 from blackbox_qt.config_marks import MarksConfig
 from blackbox_qt.core.clock import NS, Clock
 from blackbox_qt.core.worker import Worker
 from blackbox_qt.storage.disk import Disk, words_for
-from blackbox_qt.storage.library import Library
+from blackbox_qt.storage.library import Library, SegmentInfo
 from blackbox_qt.storage.marks import Kind, Mark
 from blackbox_qt.storage.naming import Retry
 
 log = logging.getLogger(__name__)
 
-ANSWER_S = 2.0
-"""Whoever marks is answered within this time, also when the card does not answer."""
 DRIVE_S = 2.0
 """So often the keeper looks whether something can be locked."""
-Marks = dict[str, Mark]
-
-
-class MarkError(Exception):
-    """There is no such mark; one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody asked for: `mark` as it will be, and `saved`, done when it is on the card.
-
-    Threads: any.
-    """
-
-    mark: Mark
-    saved: Future[Mark]
-
-    def answer(self, limit_s: float = ANSWER_S) -> Mark:
-        """Wait for it, but not long. Raises MarkError."""
-        try:
-            return self.saved.result(limit_s)
-        except TimeoutError:
-            return self.mark
-
-    async def answered(self, limit_s: float = ANSWER_S) -> Mark:
-        """The same for whoever has a loop to keep alive."""
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(self.saved), limit_s)
-        except TimeoutError:
-            return self.mark
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """`change(marks)`: the mark as it becomes. Raises MarkError when there is no such one."""
-
-    change: Callable[[Marks], Mark]
-    asked_ns: int
-    checked: bool = False  # it asks for room
-    settles: str = ""  # the mark that has been driven: nobody waits for this one
-    saved: Future[Mark] = field(default_factory=Future)
 
 
 class Marking:
     """All marks of this box. What is asked for waits in memory until the card has it, in a thread `marks`.
 
-    `may_lock(mark)`: why there is no room for it, in words; "" when there is.
+    `root`, `libraries`, `more`: as for a MarkStore. `refusal(mark)`: why there is no room for it, in words, or "";
+    `refusal_of(mark, segment)`: the same for one more segment of a whole trip. `elsewhere()`: there is footage that no
+    library sees yet.
 
     Threads: `start`, `flush`, `close` by the App; `drive` the keeper's; everything else any, and never waits.
     """
@@ -85,19 +45,22 @@ class Marking:
         clock: Clock,
         disk: Disk,
         config: MarksConfig,
-        root: Callable[[], Path],
+        root: Callable[[], Path | None],
         libraries: Callable[[], Iterable[Library]],
         cameras: Callable[[], Collection[str]],
-        may_lock: Callable[[Mark], str] = lambda _: "",
+        refusal: Callable[[Mark], str] = lambda _: "",
+        refusal_of: Callable[[Mark, SegmentInfo], str] = lambda *_: "",
+        more: Callable[[], Iterable[Path]] = lambda: (),
+        elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.store = MarkStore(disk, root, libraries)
+        self.store = MarkStore(disk, root, libraries, more)
         self._clock = clock
         self._config = config
         self._root = root
-        self._locks = MarkLocks(clock, libraries, cameras)
-        self._may_lock = may_lock
+        self._locks = MarkLocks(clock, libraries, cameras, refusal_of, elsewhere)
+        self._refusal = refusal
         self._lock = threading.Lock()
-        self._requests: list[_Request] = []
+        self._requests: list[Request] = []
         self._expected: Marks = {}  # what the requests will make of the marks
         self._over = False
         self._driving = threading.Lock()  # held while locks are driven: never two at it
@@ -119,7 +82,7 @@ class Marking:
         def change(marks: Marks) -> Mark:
             return mark_book.pressed(marks, press, self._config)
 
-        return self._send(_Request(change, anchor.boot_ns, checked=True))
+        return self._send(Request(change, anchor.boot_ns, checked=True))
 
     def undo(self, name: str) -> Asked:
         """Take a mark back: its locks go, those of other marks stay. Answering raises MarkError when there is none."""
@@ -129,14 +92,23 @@ class Marking:
                 raise MarkError(mark_words.unknown(name))
             return mark_book.undone(marks[name])
 
-        return self._send(_Request(change, self._clock.boot_ns()))
+        return self._send(Request(change, self._clock.boot_ns()))
 
     def marks(self) -> tuple[Mark, ...]:
         """All that are known, oldest first; what is not on the card yet is `waiting`."""
         with self._lock:
             waiting = dict(self._expected) if self._requests else {}
         saved = self.store.marks
-        return tuple({**saved, **{n: _waiting(m) for n, m in waiting.items() if saved.get(n) != m}}.values())
+        return tuple({**saved, **{n: as_waiting(m) for n, m in waiting.items() if saved.get(n) != m}}.values())
+
+    def count(self, machine_boots: Collection[str] | None) -> int:
+        """How many marks hold that were made in these starts of the machine; None: in any."""
+        there = (mark for mark in self.marks() if not mark.undone)
+        return sum(machine_boots is None or mark.machine_boot in machine_boots for mark in there)
+
+    def forget(self, machine_boots: Collection[str] | None) -> None:
+        """Leave nothing of them, durable on return; locks are the caller's. Blocks on the disk, raises OSError."""
+        self.store.forget(lambda mark: machine_boots is None or mark.machine_boot in machine_boots)
 
     def status(self) -> MarkStatus:
         now = self._clock.boot_ns()
@@ -153,20 +125,21 @@ class Marking:
             left_s=None if until is None else round((until - now) / NS, 1),
             waiting=len(waiting),
             words=mark_words.WAITING if waiting and now - min(waiting) >= ANSWER_S * NS else "",
+            refused=self._locks.refused,
         )
 
-    def _send(self, request: _Request) -> Asked:
+    def _send(self, request: Request) -> Asked:
         request.saved.set_running_or_notify_cancel()  # from here on a cancelled wait leaves the answer alone
         with self._lock:
             if not self._requests:
                 self._expected = self.store.marks
-            mark = _expect(self._expected, request)
+            mark = expect(self._expected, request)
             if self._over:
                 request.saved.set_exception(MarkError(mark_words.NOT_SAVED))
             else:
                 self._requests.append(request)
         self._wake.set()
-        return Asked(_waiting(mark) if mark else _NOBODYS, request.saved)
+        return Asked(as_waiting(mark) if mark else NOBODYS, request.saved)
 
     # ---- the worker's
 
@@ -178,7 +151,7 @@ class Marking:
         try:
             self.drive()
         except OSError as error:  # the next start does it
-            log.error("not all that marks cover is locked yet: %s", words_for(error, self._root()))
+            log.error("not all that marks cover is locked yet: %s", self._told(error))
         self._retry.reset()
         self.work()
         self._give_up()
@@ -201,7 +174,7 @@ class Marking:
                 return
             self._done(batch, answers)
 
-    def _written(self, batch: list[_Request]) -> list[Mark | MarkError]:
+    def _written(self, batch: list[Request]) -> list[Mark | MarkError]:
         try:
             self.store.load()  # an event of before a restart may still be under way
         except OSError as error:  # not needed for a new one; `drive` tells of it
@@ -214,33 +187,36 @@ class Marking:
             self.store.save(changed)
         return answers
 
-    def _carried_out(self, marks: Marks, request: _Request) -> Mark | MarkError:
+    def _carried_out(self, marks: Marks, request: Request) -> Mark | MarkError:
         try:
             mark = request.change(marks)
         except MarkError as error:
             return error
-        words = self._may_lock(mark) if request.checked else ""
+        words = self._refusal(mark) if request.checked else ""
         if words:
             return replace(mark, state="refused", words=words)
         marks[mark.id] = mark
         return replace(mark, words=mark_words.UNDONE if mark.undone else mark_words.saved(mark, self._config))
 
-    def _done(self, batch: list[_Request], answers: list[Mark | MarkError]) -> None:
+    def _done(self, batch: list[Request], answers: list[Mark | MarkError]) -> None:
         self._retry.reset()
         with self._lock:
             del self._requests[: len(batch)]
             self._expected = self.store.marks
             for request in self._requests:
-                _expect(self._expected, request)
+                expect(self._expected, request)
         if self._trouble:
             log.info("marks are saved again")
             self._trouble = ""
         for request, answer in zip(batch, answers, strict=True):
-            _settle(request, answer)
+            settle(request, answer)
+
+    def _told(self, error: OSError) -> str:
+        return words_for(error, self._root() or Path("the card"))
 
     def _failed(self, error: OSError) -> None:
         self._retry.failed(self._clock.boot_ns())
-        words = words_for(error, self._root())
+        words = self._told(error)
         if words != self._trouble:
             self._trouble = words
             log.error("a mark waits for the card: %s", words)
@@ -287,7 +263,7 @@ class Marking:
         with self._lock:
             under_way = any(request.settles == driven.id for request in self._requests)
         if not under_way:
-            self._send(_Request(change, self._clock.boot_ns(), settles=driven.id))
+            self._send(Request(change, self._clock.boot_ns(), settles=driven.id))
 
     def flush(self, limit_s: float = 0.5) -> None:
         """Give what was asked for a moment to reach the card: the end of everything has begun."""
@@ -300,29 +276,3 @@ class Marking:
         self._worker.stop()
         self._wake.set()
         return self._worker.join(timeout)
-
-
-def _expect(marks: Marks, request: _Request) -> Mark | None:
-    """Take a request for granted; None when it asks for a mark that is not there."""
-    try:
-        mark = request.change(marks)
-    except MarkError:
-        return None
-    marks[mark.id] = mark
-    return mark
-
-
-def _waiting(mark: Mark) -> Mark:
-    return replace(mark, state="waiting", words=mark_words.WAITING)
-
-
-_NOBODYS = Mark("", "waiting", "manual", "", "", "", "", 0, 0, 0, words=mark_words.WAITING)
-
-
-def _settle(request: _Request, answer: Mark | MarkError) -> None:
-    if isinstance(answer, MarkError):
-        request.saved.set_exception(answer)
-        return
-    if answer.state != "applied":
-        log.info("mark %s by %s: %s", answer.id, answer.by, answer.words)
-    request.saved.set_result(answer)

@@ -121,6 +121,7 @@ class MarkStatus:
     whole_trip: bool = False  # all of this trip is kept
     waiting: int = 0  # asked for, and not on the card yet
     words: str = ""  # why they wait; empty when well
+    refused: str = ""  # why a whole trip is not kept any further; empty when it is
 
 
 @dataclass(frozen=True, slots=True)

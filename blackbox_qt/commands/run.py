@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 from blackbox_qt.app import App
@@ -26,6 +27,7 @@ from blackbox_qt.config import Config
 from blackbox_qt.core.heap import keep_pictures
 from blackbox_qt.core.warm import read_ahead
 from blackbox_qt.core.worker import Worker, in_words
+from blackbox_qt.power.mark_button import MarkButton
 from blackbox_qt.power.switch import Switch
 from blackbox_qt.sources import SourceError
 from blackbox_qt.storage.disk import StorageError
@@ -53,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
             ending.before_leaving = switch.carry_out
             app = stack.enter_context(App(config, restart=ending.stopping if _is_started_again() else None))
             stack.enter_context(Service(app, ending))
+            if config.marks.button:
+                stack.enter_context(MarkButton(config.marks, partial(_pressed, app), app.clock))
             try:
                 code = _faces(app, config, listener, ending, stack)
             finally:
@@ -62,6 +66,11 @@ def run(args: argparse.Namespace) -> int:
     except (ConfigError, SourceError, StorageError, ListenError) as error:
         print(f"blackbox-qt: {error}", file=sys.stderr)
         return _CODES[type(error)]
+
+
+def _pressed(app: App, whole_trip: bool) -> None:
+    """The button in the car; its thread watches on, and the log tells what came of it."""
+    app.marking.ask("button", whole_trip=whole_trip)
 
 
 def _is_started_again() -> bool:

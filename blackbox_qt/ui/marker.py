@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from blackbox_qt.app import App, mark_words
-from blackbox_qt.app.marking import ANSWER_S, Asked, MarkError
+from blackbox_qt.app.mark_requests import ANSWER_S, Asked, MarkError
 from blackbox_qt.app.status import MarkStatus
 from blackbox_qt.core.clock import NS
 from blackbox_qt.storage.marks import Mark

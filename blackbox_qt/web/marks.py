@@ -9,7 +9,7 @@ from fastapi import HTTPException, Path, Response
 from pydantic import Field
 
 from blackbox_qt.app import App
-from blackbox_qt.app.marking import MarkError
+from blackbox_qt.app.mark_requests import MarkError
 from blackbox_qt.core.local_time import UNSYNCED, local_words
 from blackbox_qt.storage.marks import Mark
 from blackbox_qt.web.models import Failure, _Model

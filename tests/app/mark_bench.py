@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from blackbox_qt.app.marking import Asked, Marking
+from blackbox_qt.app.mark_requests import Asked
+from blackbox_qt.app.marking import Marking
 from blackbox_qt.config_marks import MarksConfig
 from blackbox_qt.core.clock import NS
 from blackbox_qt.core.packet import Packet, StreamInfo
@@ -34,10 +35,20 @@ class MarkBench:
         self.refusal = ""
         self.library = Library(self.disk, self.root, self.clock)
         self.seqs: dict[str, int] = {}
+        self.card, self.in_ring = True, False
+        self.ring = data / "ring"
         self.marking = Marking(
-            self.clock, self.disk, MarksConfig(), lambda: self.root, lambda: (self.library,), lambda: self.cameras,
+            self.clock,
+            self.disk,
+            MarksConfig(),
+            lambda: self.root if self.card else self.ring if self.ring.is_dir() else None,
+            lambda: (self.library,) if self.card else (),
+            lambda: self.cameras,
             lambda mark: self.refusal,
-        )  # fmt: skip
+            lambda mark, segment: self.refusal,
+            lambda: (self.ring,),
+            lambda: self.in_ring,
+        )
 
     def load(self) -> None:
         self.library.load()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from blackbox_qt.app import mark_words
-from blackbox_qt.app.marking import ANSWER_S, MarkError
+from blackbox_qt.app.mark_requests import ANSWER_S, MarkError
+from blackbox_qt.app.mark_room import MarkRoom
 from blackbox_qt.core.clock import NS
-from blackbox_qt.storage.sidecar import Lock
+from blackbox_qt.storage.retention import Verdict
+from blackbox_qt.storage.sidecar import NOTHING, Lock
 from tests.app.mark_bench import MarkBench
 from tests.storage.fakes import FaultDisk
 
@@ -318,6 +321,95 @@ def test_a_card_that_was_pulled_leaves_no_folder_and_none_is_made(tmp_path: Path
     bench.root.rmdir()
     assert bench.mark().state == "waiting"
     assert not bench.root.exists()
+
+
+def test_a_mark_made_while_the_card_is_missing_is_kept_in_the_ring_and_holds_when_the_card_is_back(
+    bench: MarkBench,
+) -> None:
+    old = bench.mark()
+    bench.card, bench.in_ring = False, True
+    bench.ring.mkdir()
+    bench.drive()
+    bench.clock.advance(100)
+    mark = bench.mark(note="ABC 123")
+    assert mark.state == "asked" and b"ABC 123" in (bench.ring / "marks").read_bytes()
+    bench.drive()
+    assert bench.known(mark.id).state == "asked" and bench.known(old.id).state == "asked"
+    power_cut = bench.again(boot="another-start", at=50)
+    power_cut.in_ring = True
+    power_cut.drive()
+    assert power_cut.known(mark.id).state == "asked", "what it covers has not come home yet"
+    home = power_cut.segment("front", 1080, 1139)
+    power_cut.library._known[home] = replace(power_cut.library._known[home], machine_boot="hand-boot")
+    power_cut.library._sorted = None
+    power_cut.drive()
+    assert power_cut.locked()[home.stem] == {mark.id}
+    power_cut.in_ring = False
+    power_cut.drive()
+    assert power_cut.known(mark.id).settled and power_cut.known(old.id).settled
+    last = power_cut.again()
+    last.drive()
+    assert last.known(mark.id).settled, "what the card's journal tells is newer than what the ring's does"
+
+
+def test_without_card_and_ring_a_mark_waits(bench: MarkBench, expected_alarms: list[str]) -> None:
+    expected_alarms.append("a mark waits for the card: Card missing")
+    bench.card = False
+    asked = bench.marking.ask("window")
+    bench.marking.work()
+    assert not asked.saved.done()
+    bench.card = True
+    bench.clock.advance(1)
+    assert bench.answer(asked).state == "asked"
+
+
+def test_the_marks_of_a_card_that_is_put_in_again_are_read_again(bench: MarkBench) -> None:
+    bench.drive()
+    bench.card = False
+    bench.drive()
+    other = MarkBench(bench.root.parent, at=700).mark("elsewhere")
+    bench.card = True
+    bench.drive()
+    assert [mark.id for mark in bench.marking.marks()] == [other.id]
+
+
+def test_a_trip_is_kept_as_long_as_there_is_room_and_no_further(bench: MarkBench, expected_alarms: list[str]) -> None:
+    expected_alarms.append("the trip is not kept any further: No room")
+    minutes(bench, "front", first=880, last=940)
+    trip = bench.mark(whole_trip=True)
+    bench.drive()
+    bench.refusal = "No room"
+    bench.segment("front", 1001, 1060)
+    bench.drive()
+    assert set(bench.locked()) == {"front-000001-00001"} and bench.marking.status().refused == "No room"
+    bench.refusal = ""
+    bench.drive()
+    assert len(bench.locked()) == 2 and bench.marking.status().refused == ""
+    assert bench.known(trip.id).state == "asked"
+
+
+def test_what_a_mark_would_keep_is_reckoned_with_what_comes(bench: MarkBench) -> None:
+    asked: list[tuple[int, str]] = []
+
+    def may_lock(count: int, kind: str) -> Verdict:
+        asked.append((count, kind))
+        return Verdict(count < 10_000, "No room")
+
+    room = MarkRoom(bench.clock, lambda: (bench.library,), lambda: {"front": 10.0, "rear": 1.0}, may_lock, 60)
+    first = bench.segment("front", 940, 999)
+    size = (bench.root / "000001" / (first.final)).stat().st_size
+    mark = bench.mark()
+    # front: to second 1060 since 999, and up to a segment more; rear: the whole window and a segment
+    assert room.bytes_more(mark) == size + 10 * (61 + 60) + (90 + 60)
+    assert room.refusal(mark) == "" and asked[-1] == (room.bytes_more(mark), "manual")
+    bench.drive()
+    assert room.bytes_more(mark) == 10 * (61 + 60) + (90 + 60), "what is locked already is not counted again"
+    assert room.refusal(replace(mark, until_ns=9000 * NS)) == "No room"
+    trip = bench.mark(whole_trip=True)
+    segment = bench.library.segments()[0]
+    assert room.refusal_of(mark, segment) == room.refusal_of(trip, segment) == ""
+    later = replace(segment, sidecar=NOTHING, first_t_ns=2000 * NS, bytes=20_000)
+    assert room.refusal_of(trip, later) == "No room" and room.refusal_of(mark, later) == ""
 
 
 def test_a_journal_that_cannot_be_read_does_not_hold_up_a_press(tmp_path: Path) -> None:

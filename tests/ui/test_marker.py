@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from blackbox_qt.app import mark_words
-from blackbox_qt.app.marking import ANSWER_S, Asked, MarkError
+from blackbox_qt.app.mark_requests import ANSWER_S, Asked, MarkError
 from blackbox_qt.app.status import MarkStatus, Status
 from blackbox_qt.config import load
 from blackbox_qt.storage.marks import Mark

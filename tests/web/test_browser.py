@@ -191,7 +191,7 @@ def test_mark_is_saved_when_the_page_says_so_counts_down_and_can_be_undone(phone
 def test_a_mark_that_is_refused_or_waits_is_said(
     phone: Any, box: Box, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(box.app.marking, "_may_lock", lambda mark: "Not kept: marks have their share")
+    monkeypatch.setattr(box.app.marking, "_refusal", lambda mark: "Not kept: marks have their share")
     phone.find_element("id", "mark").click()
     until(lambda: text(phone, "notice") == "Not kept: marks have their share.")
     waits = replace(box.app.status(), marks=MarkStatus(waiting=1, words="The card does not answer"))

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from blackbox_qt.__main__ import main
-from blackbox_qt.app import marking
-from blackbox_qt.app.marking import Asked
+from blackbox_qt.app import mark_requests
+from blackbox_qt.app.mark_requests import Asked
 from blackbox_qt.commands import Exit
 from blackbox_qt.core.clock import Anchor
 
@@ -97,15 +97,15 @@ def test_a_mark_that_is_not_there_is_one_sentence(box: Box) -> None:
 
 
 def test_a_refused_mark_says_why(own: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own.app.marking, "_may_lock", lambda mark: "Not kept: marks have their share")
+    monkeypatch.setattr(own.app.marking, "_refusal", lambda mark: "Not kept: marks have their share")
     answer = own.owner().ask(MARKS, "POST", {})
     assert (answer.status, answer.error) == (409, "Not kept: marks have their share.")
     assert own.owner().ask(MARKS).json == []
 
 
 def test_a_card_that_does_not_answer_is_said(own: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    mark = replace(marking._NOBODYS, id="m1")
-    monkeypatch.setattr(marking.Asked.answered, "__defaults__", (0.05,))
+    mark = replace(mark_requests.NOBODYS, id="m1")
+    monkeypatch.setattr(mark_requests.Asked.answered, "__defaults__", (0.05,))
     monkeypatch.setattr(own.app.marking, "ask", lambda *_, **__: Asked(mark, Future()))
     answer = own.owner().ask(MARKS, "POST", {})
     assert (answer.status, answer.json["state"]) == (202, "waiting")
