@@ -18,6 +18,10 @@ class NotDone(Exception):
     """Why the recorder did not do it: one sentence."""
 
 
+class NoRecorder(NotDone):
+    """Nothing answers: none runs, or one that cannot be asked."""
+
+
 def refuse(why: object, code: Exit) -> Exit:
     """Say why not on standard error; the code to end with.
 
@@ -40,7 +44,7 @@ def ask(config: Config, method: str, path: str, body: object = None) -> Any:
         answer = connection.getresponse()
         told = json.loads(answer.read())
     except ConnectionRefusedError:
-        raise NotDone(f"no recorder runs here: nothing answers on port {port} (web.port)") from None
+        raise NoRecorder(f"no recorder runs here: nothing answers on port {port} (web.port)") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotDone(f"the recorder on port {port} does not answer as it should ({error or 'nothing'})") from None
     finally:
@@ -58,9 +62,9 @@ def _why(status: int, told: Any, config: Config) -> str:
 
 def _address(config: Config) -> tuple[str, int]:
     if not config.web.enabled:
-        raise NotDone("the recorder cannot be asked: its page is switched off (web.enabled)")
+        raise NoRecorder("the recorder cannot be asked: its page is switched off (web.enabled)")
     if config.web.port == 0:
-        raise NotDone("the recorder cannot be found: its port is any free one (web.port = 0)")
+        raise NoRecorder("the recorder cannot be found: its port is any free one (web.port = 0)")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(config.web.host, config.web.host)
     return host, config.web.port
 
@@ -72,6 +76,7 @@ def _credential(config: Config) -> dict[str, str]:
         return {"Authorization": f"Bearer {read_key(config.storage.state)}"}
     except FileNotFoundError:
         why = f"no recorder has run here with these settings: there is no key in {config.storage.state}"
+        raise NoRecorder(why) from None
     except PermissionError:
         why = f"the key in {config.storage.state} may not be read by this user; run it with sudo"
     except (OSError, ValueError) as error:

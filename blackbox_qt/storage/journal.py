@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from blackbox_qt.core.clock import Clock
@@ -180,21 +180,14 @@ class Journal:
         for number in self._numbers():
             yield from parsed(self._disk.read_small(self._path(number), FILE_BYTES))
 
-    def forget(self, names: Collection[str]) -> None:
-        """Take away every line that tells of these segments; durable on return."""
+    def forget(self, is_one: Callable[[str], bool], but: int = 0) -> None:
+        """Take away every line that tells of what `is_one`, but that of one number; durable on return."""
         with self._lock:
-            dropped = {line["n"] for line in self._all_lines() if line.get("what") in names}
+            told_of = ((line["n"], str(line.get("what", ""))) for line in self._all_lines())
+            dropped = {number for number, what in told_of if number != but and is_one(what)}
             for number in self._numbers():
                 lines = list(parsed(self._disk.read_small(self._path(number), FILE_BYTES)))
                 kept = [line for line in lines if line["n"] not in dropped]
                 if len(kept) < len(lines):
-                    self._disk.write_small(self._path(number), b"".join(map(written, kept)).ljust(FILE_BYTES, END))
-
-    def clear(self) -> None:
-        """Take all of it away, durable on return."""
-        with self._lock:
-            numbers = self._numbers(empty=True)
-            for number in numbers:
-                self._disk.unlink(self._path(number))
-            if numbers:
-                self._disk.sync_dir(self._root)
+                    text = b"".join(map(written, kept)).ljust(FILE_BYTES, END)
+                    self._disk.write_small(self._path(number), text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from blackbox_qt.storage.shelf import Held, LockKind, Locks, Policy, Space, age_order, certain_ages, locks, newest
+from blackbox_qt.storage.shelf import Held, LockKind, Locks, Policy, Space, certain_ages, goes_before, locks, newest
 
 OLDEST = "the oldest makes room for new footage"
 DEMO = "what no camera recorded makes room first"
@@ -76,7 +76,7 @@ def _yields(may_go: Sequence[Held], policy: Policy) -> Held | None:
 
 
 def _first(segments: Sequence[Held], wanted: Callable[[Held], bool]) -> Held | None:
-    return next(iter(age_order(one for one in segments if wanted(one))), None)
+    return min((one for one in segments if wanted(one)), key=goes_before, default=None)
 
 
 @dataclass(frozen=True, slots=True)

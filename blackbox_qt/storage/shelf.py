@@ -108,12 +108,12 @@ def locks(segments: Iterable[Held], space: Space, policy: Policy) -> Locks:
     return Locks(manual, automatic, max(0, min(share, room - policy.reserve_bytes)))
 
 
-def age_order(segments: Iterable[Held]) -> list[Held]:
-    """The first to go first: what no camera recorded, then the oldest.
+def goes_before(one: Held) -> tuple[bool, str, tuple[int, int, int], str]:
+    """Sorts what goes first to the front: what no camera recorded, then the oldest.
 
     Threads: any.
     """
-    return sorted(segments, key=lambda one: (not one.demo, one.library, one.order, one.camera))
+    return not one.demo, one.library, one.order, one.camera
 
 
 def newest(segments: Iterable[Held]) -> set[tuple[str, str]]:
