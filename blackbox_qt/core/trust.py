@@ -16,7 +16,7 @@ LATEST_NS = 4_102_444_800 * NS  # 2100-01-01
 DRIFT_PPM = 100  # what a board's crystal may be off by, in a car's heat and cold; a Pi's is said to be within 50
 SLACK_NS = 2 * NS  # a leap second, and clocks that count whole ones: no contradiction yet
 _UNTOLD_NS = 60 * NS  # taken for the doubt of a source that tells none
-_BETTER = 4  # times closer: worth being written down beside what is known already
+_BETTER, _BETTER_NS = 4, NS  # so many times closer, and by so much: worth being written down beside what is known
 
 
 class Pair(Protocol):
@@ -98,8 +98,12 @@ def contradict(one: Pair, other: Pair) -> bool:
     return abs(apart_ns(one, other)) > (_or_untold(doubt) + _or_untold(other.uncertainty_ns) + SLACK_NS)
 
 
-def adds(known: Sequence[Pair], new: Pair) -> bool:
-    """Whether `new` says something that is not known yet: more trust, much less doubt, or a contradiction."""
+def adds(known: Sequence[Pair], new: Pair, at_ns: int | None = None) -> bool:
+    """Whether `new` says something that is not known yet: more trust, much less doubt, or a contradiction.
+
+    at_ns: the boot time whose date is asked for; None: the time of `new`. Doubt grows with the distance from a word: of
+    a network that goes on saying the same a segment needs one only.
+    """
     if not vouched(new):
         return False
     believed = best(known)
@@ -112,7 +116,9 @@ def adds(known: Sequence[Pair], new: Pair) -> bool:
         return not any(not contradict(pair, new) for pair in same)
     if rank(new.source) != rank(believed.source):
         return rank(new.source) > rank(believed.source)
-    return _or_untold(new.uncertainty_ns) * _BETTER < _or_untold(uncertainty_at(believed, new.boot_ns))
+    at = new.boot_ns if at_ns is None else at_ns
+    before, now = (_or_untold(uncertainty_at(pair, at)) for pair in (believed, new))
+    return now * _BETTER < before and before - now > _BETTER_NS
 
 
 def outranks(known: Iterable[Pair], new: Pair) -> bool:

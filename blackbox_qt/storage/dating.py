@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from blackbox_qt.core import trust
 from blackbox_qt.core.trust import Pair
-from blackbox_qt.core.worker import in_words
 from blackbox_qt.storage.disk import StorageError
 from blackbox_qt.storage.library import Library, SegmentInfo
+from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.storage.sidecar import Dating, Sidecar
 from blackbox_qt.storage.times import Witness
 
@@ -24,17 +25,17 @@ Witnesses = Mapping[str, Sequence[Witness]]
 """By start of the machine, in the order they were heard."""
 
 
-def missing_dates(known: Iterable[Pair], witnesses: Iterable[Pair]) -> tuple[Dating, ...]:
+def missing_dates(known: Iterable[Pair], witnesses: Iterable[Pair], at_ns: int | None) -> tuple[Dating, ...]:
     """What the witnesses say that `known` does not: more trust, much less doubt, or a contradiction.
 
-    known: what the segment holds already, the records' own pair first.
+    known: what the segment holds already, the records' own pair first. at_ns: its first picture.
     """
     held: list[Pair] = list(known)
     new: list[Dating] = []
     for one in witnesses:
         date = Dating(one.utc_ns, one.boot_ns, one.source, one.uncertainty_ns, getattr(one, "by", ""))
         room = len(held) <= MOST_DATES or trust.outranks(held, one)
-        if room and date not in held and trust.adds(held, one):
+        if room and date not in held and trust.adds(held, one, at_ns):
             held.append(date)
             new.append(date)
     return tuple(new)
@@ -46,11 +47,21 @@ def held_by(segment: SegmentInfo) -> list[Pair]:
     return [*own, *segment.sidecar.dates]
 
 
+@dataclass(slots=True)
+class _Seen:
+    """How far a library was gone through."""
+
+    segments: tuple[SegmentInfo, ...] = ()  # as they were when nothing was left to do
+    words: int = -1  # how many were heard then
+    listened: set[SegmentName] = field(default_factory=set)
+    done: dict[SegmentName, int] = field(default_factory=dict)  # how many witnesses a segment was held against
+
+
 class Dater:
     """Goes through the libraries and dates what can be dated better, a few segments at a time.
 
     The records of one segment date the others of its start of the machine too, so that nothing hangs on the file of
-    witnesses alone.
+    witnesses alone. Where nothing has changed, nothing is gone through.
 
     Threads: `step` by one thread; blocks on the disk.
     """
@@ -59,54 +70,65 @@ class Dater:
         self._libraries = libraries
         self._witnesses = witnesses
         self._told: dict[str, list[Witness]] = {}  # what records say, by start of the machine
-        self._listened: set[Path] = set()
-        self._done: dict[Path, int] = {}  # how many witnesses a segment was held against
+        self._seen: dict[Path, _Seen] = {}
         self._trouble = ""
 
-    def step(self) -> bool:
-        """Date some; whether there may be more to do at once."""
+    def step(self) -> None:
+        """Date some."""
         heard = self._witnesses()
-        segments = [(library, one) for library in self._libraries() for one in library.segments(open_too=False)]
-        for _, segment in segments:
-            self._listen(segment, heard)
-        self._forget_gone({segment.path for _, segment in segments})
-        left = _AT_ONCE
-        for library, segment in segments:
-            said = [*heard.get(segment.machine_boot, ()), *self._told.get(segment.machine_boot, ())]
-            if not segment.machine_boot or self._done.get(segment.path) == len(said):
+        found = [(one, self._seen.setdefault(one.root, _Seen()), one.segments()) for one in self._libraries()]
+        for _, seen, segments in found:
+            if segments is not seen.segments:
+                for segment in segments:
+                    self._listen(segment, heard, seen)
+        words = sum(map(len, heard.values())) + sum(map(len, self._told.values()))
+        for library, seen, segments in found:
+            if segments is seen.segments and words == seen.words:
                 continue
-            if left == 0:
-                return True
-            left -= self._date(library, segment, said)
-        return False
+            if self._date_some(library, segments, heard, seen):
+                seen.segments, seen.words = segments, words
+            if len(seen.done) > 2 * len(segments):
+                seen.done.clear()
 
-    def _listen(self, segment: SegmentInfo, heard: Witnesses) -> None:
+    def _listen(self, segment: SegmentInfo, heard: Witnesses, seen: _Seen) -> None:
         """Hear what a segment's own records say about its start of the machine, once."""
         anchor, boot = segment.anchor, segment.machine_boot
-        if segment.path in self._listened:
+        if segment.name in seen.listened or segment.state != "finished":
             return
-        self._listened.add(segment.path)
+        seen.listened.add(segment.name)
         told = self._told.setdefault(boot, [])
         if boot and anchor and trust.adds([*heard.get(boot, ()), *told], anchor):
             by = f"recorded in {segment.name.stem}"
             told.append(Witness(boot, anchor.boot_ns, anchor.utc_ns, anchor.source, anchor.uncertainty_ns, by))
 
-    def _forget_gone(self, there: set[Path]) -> None:
-        self._listened &= there
-        for path in self._done.keys() - there:
-            del self._done[path]
+    def _date_some(self, library: Library, segments: Sequence[SegmentInfo], heard: Witnesses, seen: _Seen) -> bool:
+        """Whether nothing is left to do."""
+        left = _AT_ONCE
+        for segment in segments:
+            boot = segment.machine_boot
+            said = [*heard.get(boot, ()), *self._told.get(boot, ())]
+            if not boot or segment.state != "finished" or seen.done.get(segment.name) == len(said):
+                continue
+            if left == 0:
+                return False
+            dates = missing_dates(held_by(segment), said, segment.first_t_ns)
+            if dates and not self._date(library, segment, dates):
+                return False
+            left -= bool(dates)
+            seen.done[segment.name] = len(said)
+        return True
 
-    def _date(self, library: Library, segment: SegmentInfo, said: Sequence[Witness]) -> bool:
-        """Whether its sidecar was written."""
-        dates = missing_dates(held_by(segment), said)
+    def _date(self, library: Library, segment: SegmentInfo, dates: Sequence[Dating]) -> bool:
+        """False when the disk refused: it is tried again."""
         try:
-            if dates:
-                library.change(segment.name, lambda beside: _with_dates(beside, dates))
-        except (OSError, StorageError) as error:  # a full or dying card, or a segment just removed: tried again
-            self._say(in_words(error))
+            library.change(segment.name, lambda beside: _with_dates(beside, dates))
+        except StorageError as error:  # it was just removed
+            log.debug("%s is not dated: %s", segment.name.stem, error)
+        except OSError as error:
+            self._say(error.strerror or str(error))
             return False
-        self._done[segment.path] = len(said)
-        return bool(dates)
+        self._trouble = ""
+        return True
 
     def _say(self, trouble: str) -> None:
         if trouble != self._trouble:

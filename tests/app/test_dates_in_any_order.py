@@ -27,6 +27,7 @@ class Clocks(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.machine = Machine(Path(self.folder.name))
         self.program = Program(self.machine)
+        self.program.drive(1)  # where nothing was ever recorded no word is kept
         self.heard: dict[str, set[str]] = {}  # sources that vouched, by start of the machine
         self.liars: set[tuple[str, str]] = set()  # those of them that said something wrong
         self.dates: dict[SegmentName, tuple[Dating, ...]] = {}

@@ -64,11 +64,26 @@ def test_doubt_grows_with_the_distance_on_the_boot_clock() -> None:
 def test_what_is_known_already_is_not_written_down_again() -> None:
     known = [said("phone")]
     assert not trust.adds(known, said("phone", NS)) and not trust.adds(known, said("manual"))
-    assert not trust.adds(known, said("phone", 0, NS // 3)) and trust.adds(known, said("phone", 0, NS // 5))
+    assert not trust.adds(known, said("phone", 0, 0)), "a second is not worth a line"
+    assert not trust.adds([said("phone", 0, 4 * NS)], said("phone")), "nor is four times as close"
+    assert trust.adds([said("phone", 0, 4 * NS + 4)], said("phone"))
     assert trust.adds(known, said("ntp", 0, 30 * NS)), "more trust, whatever its doubt"
     assert trust.adds(known, said("phone", DAY)) and trust.adds(known, said("manual", DAY))
     assert not trust.adds([*known, said("phone", DAY)], said("phone", NS)), "that opinion is known"
     assert trust.adds([*known, said("phone", DAY)], said("phone", 2 * DAY)), "a third one is not"
+
+
+def test_a_network_that_goes_on_saying_the_same_is_written_down_every_few_hours_and_once_for_a_segment() -> None:
+    known: list[Anchor] = []
+    for minute in range(600):
+        word = said("ntp", within_ns=NS // 100, boot_s=60 * minute)
+        if trust.adds(known, word):
+            known.append(word)
+    assert [round(one.boot_ns / NS / 3600, 1) for one in known] == [0.0, 2.8, 5.6, 8.3]
+    own = said("ntp", within_ns=NS // 100, boot_s=3600)
+    assert not any(trust.adds([own], one, 3600 * NS) for one in known)
+    late = said("ntp", within_ns=4 * NS, boot_s=29_000)  # carried on from long ago
+    assert [trust.adds([late], one, 29_000 * NS) for one in known] == [False, False, True, True]
 
 
 pairs = st.builds(
