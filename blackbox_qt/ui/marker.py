@@ -43,7 +43,7 @@ class Marker:
         self.last = ""  # the mark that an undo would take back; "" when there is none
         self._app, self._say, self._saved = app, say, saved
         self._pending: list[_Pending] = []
-        self._running = ""
+        self._running = self._refused = ""
 
     def press(self, *, whole_trip: bool = False) -> None:
         self._ask(self._app.marking.ask("window", whole_trip=whole_trip))
@@ -73,7 +73,9 @@ class Marker:
                 self._say(mark_words.WAITING)
         if self._running and not marks.running and not self._pending:
             self._say(mark_words.KEPT)
-        self._running = marks.running
+        if marks.refused and not self._refused:
+            self._say(marks.refused)
+        self._running, self._refused = marks.running, marks.refused
         self.last = marks.running or self.last
 
     def _tell(self, asked: Asked) -> None:

@@ -29,6 +29,8 @@ export class Mark {
     $("mark").disabled = !marks || this.asking;
     if (!marks) return this.tick();
     if (this.running && !marks.running && this.undone !== this.running) this.notice(words.kept);
+    if (marks.refused && !this.refused) this.notice(marks.refused);
+    this.refused = marks.refused;
     this.running = marks.running;
     this.until = marks.left_s === null ? Infinity : at + marks.left_s * 1000;
     this.waiting = marks.words;

@@ -107,6 +107,14 @@ def test_a_refused_mark_is_said_without_a_flash() -> None:
     assert (desk.said, desk.saved, desk.marker.last) == (["Not kept: no room"], 0, "")
 
 
+def test_a_trip_that_outgrows_its_room_is_said_when_it_does() -> None:
+    desk = Desk()
+    trip = MarkStatus(1, "m1", None, True)
+    for refused in ("", "Not kept: no room", "Not kept: no room", "", "Not kept: no room"):
+        desk.marker.look(replace(trip, refused=refused))
+    assert desk.said == ["Not kept: no room"] * 2
+
+
 def test_an_undo_takes_back_the_last_one_and_its_end_is_no_kept() -> None:
     desk = Desk()
     desk.marker.undo()
