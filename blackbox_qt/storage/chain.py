@@ -137,7 +137,8 @@ def _contradiction(report: SegmentReport, before: SegmentReport | None) -> str:
         return f"continues {link.name}, which is not earlier"
     if link.digest not in before.digests:
         return f"does not continue the {link.name} that is here: one of them was changed"
-    if before.end_reason not in ("", *HEALED_WORDS) and link.digest != before.digests[-1]:
+    last = before.digests[-2:] if before.signature else before.digests[-1:]  # healing may have added the signature
+    if before.end_reason not in ("", *HEALED_WORDS) and link.digest not in last:
         return f"was begun before {link.name} was finished"
     return ""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from .fakes import Bench, clip, record
+from .keys import device_key
 
 DOC = Path(__file__).parents[2] / "docs" / "FORMAT.md"
 
@@ -32,6 +33,27 @@ def test_a_good_file(verifier: Path, tmp_path: Path) -> None:
     done = run(verifier, path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "complete"
+
+
+def test_the_bundles_verifier_is_the_one_that_is_printed(verifier: Path) -> None:
+    assert verifier.read_text() == (DOC.parents[1] / "resources" / "bundle" / "verify.py").read_text()
+
+
+def test_a_signed_file(verifier: Path, tmp_path: Path) -> None:
+    first, second = record(tmp_path, clip(), segment_s=1.5, sign=device_key().sign)
+    done = subprocess.run([sys.executable, verifier, first, second], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("complete") == 2 and done.stdout.count(f"signature   {device_key().public.hex()}") == 2
+    data = bytearray(first.read_bytes())
+    data[data.index(b'"end":"') + 9] ^= 1  # what is said to be signed
+    first.write_bytes(data)
+    assert run(verifier, first).returncode == 1
+
+
+def test_a_signature_of_something_else(verifier: Path, tmp_path: Path) -> None:
+    """One whose hash is right, but that names another end record."""
+    (path,) = record(tmp_path, clip(), sign=lambda name, digest, when: device_key().sign(name, bytes(32), when))
+    assert run(verifier, path).returncode == 1
 
 
 @pytest.mark.parametrize("where", [20, 400, 900, 0.5, 0.9, -200])
