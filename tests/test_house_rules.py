@@ -43,11 +43,11 @@ assert not loaded, loaded
 
 
 def test_the_recorder_starts_without_what_only_faces_need() -> None:
-    """Qt, the web and OpenCV are imported after the first fragment is on the disk."""
+    """Qt, the web, OpenCV and what signs are imported after the first fragment is on the disk."""
     code = """
 import sys
 import blackbox_qt.commands.run, blackbox_qt.app, blackbox_qt.sources.pattern, blackbox_qt.sources.videofile
-late = {'cv2', 'fastapi', 'starlette', 'uvicorn', 'PySide6', 'qasync', 'segno'}
+late = {'cryptography', 'cv2', 'fastapi', 'starlette', 'uvicorn', 'PySide6', 'qasync', 'segno'}
 assert not late & {m.split('.')[0] for m in sys.modules}, late & {m.split('.')[0] for m in sys.modules}
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -13,7 +13,7 @@ from blackbox_qt.bundle.choose import Choice
 from blackbox_qt.bundle.copying import Copied, SourceGoneError, copy, hashed
 from blackbox_qt.bundle.facts import Facts, gather
 from blackbox_qt.bundle.page import page
-from blackbox_qt.bundle.progress import BundleError, Cancelled, Progress, Work
+from blackbox_qt.bundle.progress import BundleError, CancelledError, Progress, Work
 from blackbox_qt.bundle.viewing import Footage, Viewed, view
 from blackbox_qt.core import resources
 from blackbox_qt.core.local_time import local_words
@@ -25,7 +25,7 @@ from blackbox_qt.storage.library import SegmentInfo
 from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.storage.vouching import signatures
 
-__all__ = ["Bundle", "BundleError", "Cancelled", "Request", "make_bundle"]
+__all__ = ["Bundle", "BundleError", "CancelledError", "Request", "make_bundle"]
 
 UNFINISHED = ".unfinished"
 """Ends the name of a folder whose bundle is not whole."""
@@ -72,7 +72,7 @@ def make_bundle(
 ) -> Bundle:
     """Make it, which may take as long as the recordings themselves.
 
-    Both callbacks are called often, on the calling thread. Raises BundleError with one sentence, Cancelled among them;
+    Both callbacks are called often, on the calling thread. Raises BundleError with one sentence, CancelledError among them;
     what was made until then is removed, and if that fails the folder's name ends in `.unfinished`.
 
     Threads: any; blocks on the disk.
@@ -85,7 +85,7 @@ def make_bundle(
         raise BundleError(f"{words_for(error, request.out)}. The bundle was not finished.{_removed(folder)}") from error
     except BundleError as error:
         raise type(error)(f"{error}{_removed(folder)}") from error
-    except BaseException:
+    except BaseException:  # the door to whatever ends the program: nothing must be left then either
         _removed(folder)
         raise
 

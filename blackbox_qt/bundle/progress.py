@@ -10,7 +10,7 @@ class BundleError(Exception):
     """A bundle cannot be made; the message is one sentence for the user."""
 
 
-class Cancelled(BundleError):
+class CancelledError(BundleError):
     """Somebody changed his mind; nothing is left of the bundle, or its name says that it is not finished."""
 
 
@@ -44,8 +44,8 @@ class Work:
         self.move(0)
 
     def move(self, by: int) -> None:
-        """So much more is done. Raises Cancelled."""
+        """So much more is done. Raises CancelledError."""
         if self.is_cancelled():
-            raise Cancelled("The bundle was cancelled.")
+            raise CancelledError("The bundle was cancelled.")
         self.done += by
         self.tell(Progress(self.step, self.done, max(self.total, self.done)))

@@ -77,7 +77,7 @@ def view(
     """Make `folder/CAMERA.mp4`, or several files where the size changes or one would become too large.
 
     moment: (start of the machine, boot time) to take a still of. most_bytes: of one file; 0: no limit.
-    Raises OSError and Cancelled; footage that cannot be decoded is a sentence in `troubles`.
+    Raises OSError and CancelledError; footage that cannot be decoded is a sentence in `troubles`.
     """
     done = Viewed(camera)
     stills = Stills(moment)

@@ -10,7 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from blackbox_qt.bundle import Bundle, BundleError, Cancelled, Progress, Request, by_mark, by_time, by_trip, make_bundle
+from blackbox_qt.bundle import (
+    Bundle,
+    BundleError,
+    CancelledError,
+    Progress,
+    Request,
+    by_mark,
+    by_time,
+    by_trip,
+    make_bundle,
+)
 from blackbox_qt.bundle.choose import Choice
 from blackbox_qt.commands import Exit
 from blackbox_qt.commands.settings import ConfigError, installed_configuration
@@ -33,7 +43,7 @@ def bundle(args: argparse.Namespace) -> int:
     with _Cancelling() as cancelling:
         try:
             made = make_bundle(Request(root, choice, args.out, config.time.zone), _Meter().tell, cancelling.is_set)
-        except Cancelled as error:
+        except CancelledError as error:
             return _say(error, Exit.INTERRUPTED)
         except BundleError as error:
             return _say(error, Exit.STORAGE)
