@@ -24,6 +24,7 @@ class Known:
         self._came: set[SegmentName] = set()  # since a load began
         self._removed: set[SegmentName] = set()  # the same
         self._sorted: tuple[SegmentInfo, ...] | None = None
+        self._changes = 0  # counts up
 
     def segments(
         self,
@@ -79,10 +80,21 @@ class Known:
         return tuple(Trip(key, tuple(segments)) for key, segments in groups.items())
 
     def _all(self) -> tuple[SegmentInfo, ...]:
+        """In order. Sorted outside the lock: the Writer must not wait for ten thousand segments to be compared."""
         with self._lock:
-            if self._sorted is None:
-                self._sorted = tuple(sorted(self._known.values(), key=order))
-            return self._sorted
+            if self._sorted is not None:
+                return self._sorted
+            known, changes = list(self._known.values()), self._changes
+        ordered = tuple(sorted(known, key=order))
+        with self._lock:
+            if changes == self._changes:
+                self._sorted = ordered
+        return ordered
+
+    def _changed(self) -> None:
+        """Something known is another one now; the lock is held."""
+        self._changes += 1
+        self._sorted = None
 
     # what was learnt
 
@@ -94,9 +106,13 @@ class Known:
     def _end(self, found: set[SegmentName]) -> None:
         """A load is over: what it has not found, and what has not come meanwhile, is gone."""
         with self._lock:
-            for name in self._known.keys() - found - self._came:
-                del self._known[name]
-            self._sorted = None
+            names = list(self._known)
+        gone = [name for name in names if name not in found]
+        with self._lock:
+            for name in gone:
+                if name not in self._came:
+                    self._known.pop(name, None)
+            self._changed()
 
     def _add(self, segment: SegmentInfo) -> SegmentInfo:
         """A segment that has come, also while a load is under way; returns what is known of it now."""
@@ -111,7 +127,7 @@ class Known:
         with self._lock:
             self._removed.add(name)
             self._known.pop(name, None)
-            self._sorted = None
+            self._changed()
 
     def _put(self, segments: Iterable[SegmentInfo]) -> None:
         """Segments that were looked at, each with the latest sidecar that is known of it."""
@@ -125,7 +141,7 @@ class Known:
                         continue
                     segment = found
                 self._known[name] = segment
-            self._sorted = None
+            self._changed()
 
     def _merged(self, segment: SegmentInfo, old: SegmentInfo | None) -> SegmentInfo | None:
         """What is to be known of a segment that was looked at; None: what is known already, or nothing."""
@@ -144,7 +160,7 @@ class Known:
                 self._beside[name] = max(beside, self._beside.get(name, beside), key=_revision)
                 return None
             new = self._known[name] = replace(old, sidecar=max(beside, old.sidecar, key=_revision))
-            self._sorted = None
+            self._changed()
             return new
 
 
