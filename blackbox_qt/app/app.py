@@ -17,6 +17,7 @@ from blackbox_qt.app.marking import DRIVE_S, Marking
 from blackbox_qt.app.reconfigure import ReconfigureError, Reconfigurer
 from blackbox_qt.app.recorder import OnCrash
 from blackbox_qt.app.reporter import Reporter
+from blackbox_qt.app.retaining import Retaining
 from blackbox_qt.app.status import DiskStatus, SigningStatus, Status, overall
 from blackbox_qt.app.timekeeping import Timekeeper
 from blackbox_qt.config import CameraConfig, Config
@@ -70,6 +71,7 @@ class App:
         self.keeper = self.archive.keeper
         self.emergency.serve(self.archive)
         self.libraries = self.archive.libraries
+        self.retaining = Retaining(config, self._disk, self.clock, self.archive, self.emergency, lambda: self.cameras)
         self.marking = Marking(
             self.clock,
             self._disk,
@@ -77,12 +79,15 @@ class App:
             self._marks_go_to,
             lambda: self.libraries.values() if self.emergency.usable else (),
             lambda: self.cameras,
+            self.retaining.room.refusal,
+            self.retaining.room.refusal_of,
             more=lambda: () if self.emergency.ring is None else (self.emergency.ring.folder,),
             elsewhere=lambda: self.emergency.ring is not None and self.emergency.ring.used > 0,
         )
         self.keeper.every(DRIVE_S, self.marking.drive, "marks")  # before anything that deletes
         self.time.attach(self._disk, self.data, self.libraries.values)
         self.keeper.every(1.0, self.time.step, "the time")
+        self.retaining.serve(self.marking.store)
         self.before_end.append(self.marking.flush)
         self._began_ns = self.clock.boot_ns()
         self._lock = threading.Lock()
@@ -242,6 +247,7 @@ class App:
             time=self.time.status(),
             signing=SigningStatus(self.key.fingerprint, self.key.words),
             marks=self.marking.status(),
+            retention=self.retaining.status(),
             card=self.emergency.status(),
         )
 

@@ -125,6 +125,22 @@ class MarkStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionStatus:
+    """How much is kept, and how near its limits that comes.
+
+    Threads: immutable, any.
+    """
+
+    kept_h: Mapping[str, float] = field(default_factory=dict)  # by camera: hours of footage that are there
+    oldest_utc_ns: int | None = None  # of the oldest of it; None where nobody vouches for its time
+    locked_bytes: int = 0  # kept by marks
+    lockable_bytes: int = 0  # the most that marks may keep
+    deleted: int = 0  # segments that made room since the start
+    erasing: bool = False  # somebody has asked for that
+    words: str = ""  # a warning; empty when well
+
+
+@dataclass(frozen=True, slots=True)
 class TimeStatus:
     """What is known of the time.
 
@@ -164,6 +180,7 @@ class Status:
     disk: DiskStatus
     viewers: int
     marks: MarkStatus = MarkStatus()
+    retention: RetentionStatus = field(default_factory=RetentionStatus)
     time: TimeStatus = TimeStatus()
     signing: SigningStatus = SigningStatus()
     card: CardStatus = field(default_factory=CardStatus)

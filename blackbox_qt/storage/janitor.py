@@ -44,8 +44,8 @@ class JanitorStatus:
 class Janitor:
     """One for a data folder and the libraries in it.
 
-    `present()` raises OSError when the card is not there, or another one is: nothing is deleted then. `cameras` are
-    those that record. `rest()` is called between two deletions, so that whoever records goes first.
+    `present()`: whether the card is there; nothing is deleted while it is not. `cameras` are those that record.
+    `rest()` is called between two deletions, so that whoever records goes first.
 
     Threads: `step` one at a time, it blocks on the disk; `full`, `may_lock`, `status` any.
     """
@@ -59,7 +59,7 @@ class Janitor:
         clock: Clock,
         cameras: Callable[[], Collection[str]],
         expected_rate: float,
-        present: Callable[[], None] = lambda: None,
+        present: Callable[[], bool] = lambda: True,
         rest: Callable[[], None] = lambda: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -104,8 +104,12 @@ class Janitor:
         """Bytes a second of each camera that records."""
         return holdings.rates(self._segments(), self._cameras(), self._expected_rate)
 
+    def _known(self) -> dict[str, Library]:
+        """The libraries that were looked through: who does not know what is locked or newest deletes nothing."""
+        return {name: library for name, library in self._libraries().items() if library.loaded.is_set()}
+
     def _segments(self) -> list[Held]:
-        found = {name: library.segments() for name, library in self._libraries().items()}
+        found = {name: library.segments() for name, library in self._known().items()}
         return holdings.all_held(found, self._clock.anchor(), self._clock.machine_boot)
 
     def _policy(self, segments: list[Held]) -> Policy:
@@ -116,12 +120,13 @@ class Janitor:
 
     def step(self) -> None:
         """Delete what must go, one after the other, measuring in between; then look how much is kept. OSError."""
-        if not all(library.loaded.is_set() for library in self._libraries().values()):
-            return  # who does not know what is locked, open or newest deletes nothing
+        if not self._known():
+            return
         self._stubborn = {}
         words = ""
         while not self._stopping():
-            self._present()
+            if not self._present():
+                return
             space = self._measure()
             segments = [one for one in self._segments() if one.key not in self._stubborn]
             decision = self._decide(segments, space)

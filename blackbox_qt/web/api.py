@@ -15,6 +15,7 @@ from blackbox_qt.app.camera import Camera
 from blackbox_qt.web import words
 from blackbox_qt.web.access import Access
 from blackbox_qt.web.card import CardApi
+from blackbox_qt.web.erase import EraseApi
 from blackbox_qt.web.marks import MarksApi
 from blackbox_qt.web.mjpeg import CONTENT_TYPE, Broadcast, MjpegResponse
 from blackbox_qt.web.models import (
@@ -67,6 +68,7 @@ class Api:
         add("/api/v1/recording", self.record, method="POST", response_model=RecordingWish)
         MarksApi(self._app).add_to(add)
         CardApi(self._app).add_to(add)
+        EraseApi(self._app).add_to(add)
         TimesApi(self._app).add_to(add)
         add("/video_feed", self.first_stream, responses=_STREAM, response_class=Response)
         add("/stream/{camera}.mjpg", self.stream, responses=_STREAM, response_class=Response)

@@ -40,6 +40,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "/api/v1/status": {"GET": Rule.VIEW},
     "/api/v1/recording": {"POST": Rule.CONTROL},
     "/api/v1/card": {"GET": Rule.VIEW, "POST": Rule.CONTROL},
+    "/api/v1/erase": {"POST": Rule.CONTROL},
     "/api/v1/marks": {"GET": Rule.VIEW, "POST": Rule.CONTROL},
     "/api/v1/marks/{mark}": {"DELETE": Rule.CONTROL},
     "/api/v1/time": {"GET": Rule.VIEW, "POST": Rule.CONTROL, "PUT": Rule.CONTROL},

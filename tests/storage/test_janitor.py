@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,11 @@ def drive(tmp_path: Path) -> Drive:
 
 
 def test_the_ring_turns_and_the_journal_tells_of_every_one(drive: Drive) -> None:
-    for _ in range(200):
+    for _ in range(120):
         drive.go(1)
         drive.janitor.step()
         assert drive.disk.free >= 500_000
-    assert drive.recording.status().lost == {} and drive.janitor.status.deleted > 150
+    assert drive.recording.status().lost == {} and drive.janitor.status.deleted > 60
     there = drive.names()
     gone = [e.deletion for e in drive.deletions.journal.entries() if e.state == "done"]
     assert [d.what for d in gone] + there == [f"front-000001-{n:05d}" for n in range(1, len(gone) + len(there) + 1)]
@@ -142,13 +141,9 @@ def test_a_disk_that_lets_nothing_go_is_left_alone_for_now(drive: Drive, expecte
 
 
 def test_without_a_card_nothing_is_deleted(drive: Drive) -> None:
-    def gone() -> None:
-        raise OSError(errno.ENODEV, "No such device")
-
     drive.go(52)
-    drive.janitor._present = gone
-    with pytest.raises(OSError, match="No such device"):
-        drive.janitor.step()
+    drive.janitor._present = lambda: False
+    drive.janitor.step()
     assert len(drive.names()) > 40 and drive.disk.counts["space"] == 0
 
 
