@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import blackbox_qt
-from blackbox_qt.commands import Exit, evidence_commands, kept_commands, library_commands
+from blackbox_qt.commands import Exit, evidence_commands, fault_commands, kept_commands, library_commands
 
 _COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power", "cameras", "camera-test", "doctor",
-             "bench", "mark", "time", "retention", "erase", "bundle", "list")  # fmt: skip
+             "bench", "mark", "time", "card", "health", "retention", "erase", "bundle", "list")  # fmt: skip
 _SOURCE = (
     "auto, picamera:WHICH, v4l2:WHICH, pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH (`blackbox-qt cameras` lists them); "
     "NAME=SPEC names the camera (front=..., rear=...); repeatable"
@@ -53,9 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_mark(commands)
     _add_time(commands)
+    fault_commands.add(commands, _settings, _json)
     kept_commands.add(commands, _settings)
-    evidence_commands.add(commands, _settings)
     library_commands.add(commands, _settings, _json)
+    evidence_commands.add(commands, _settings)
     return parser
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from blackbox_qt.core import frame as frame_module
 
+os.environ["BLACKBOX_MUTE"] = "1"  # nobody's loudspeaker is used, also not by programs that tests start
 NOISY_IMPORTS = ("av", "cv2", "simplejpeg", "numpy")
 
 

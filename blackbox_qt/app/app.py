@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 
 import blackbox_qt
 from blackbox_qt.app.archive import Archive
 from blackbox_qt.app.camera import Camera
 from blackbox_qt.app.emergency import Emergency
+from blackbox_qt.app.guard import Guard
 from blackbox_qt.app.healing import worth_a_restart
-from blackbox_qt.app.marking import DRIVE_S, Marking
+from blackbox_qt.app.mark_wiring import marking_for
 from blackbox_qt.app.reconfigure import ReconfigureError, Reconfigurer
 from blackbox_qt.app.recorder import OnCrash
 from blackbox_qt.app.reporter import Reporter
@@ -72,19 +72,10 @@ class App:
         self.emergency.serve(self.archive)
         self.libraries = self.archive.libraries
         self.retaining = Retaining(config, self._disk, self.clock, self.archive, self.emergency, lambda: self.cameras)
-        self.marking = Marking(
-            self.clock,
-            self._disk,
-            config.marks,
-            self._marks_go_to,
-            lambda: self.libraries.values() if self.emergency.usable else (),
-            lambda: self.cameras,
-            self.retaining.room.refusal,
-            self.retaining.room.refusal_of,
-            more=lambda: () if self.emergency.ring is None else (self.emergency.ring.folder,),
-            elsewhere=lambda: self.emergency.ring is not None and self.emergency.ring.used > 0,
+        room = self.retaining.room
+        self.marking = marking_for(
+            config.marks, self._disk, self.clock, self.archive, self.emergency, lambda: self.cameras, room
         )
-        self.keeper.every(DRIVE_S, self.marking.drive, "marks")  # before anything that deletes
         self.time.attach(self._disk, self.data, self.libraries.values)
         self.keeper.every(1.0, self.time.step, "the time")
         self.retaining.serve(self.marking.store)
@@ -98,6 +89,7 @@ class App:
         self._held_back = ""  # what has kept a fresh process away, as the log was told
         self._disk_seen = DiskStatus(str(self.data), 0, 0, "")
         self._reporter = Reporter(self.status, self._look_around)
+        self.guard = Guard(config, self.status, lambda: self.cameras.values(), self.clock, self._disk)
 
     def __enter__(self) -> App:
         self._store.check_writable()
@@ -105,6 +97,7 @@ class App:
         for camera in self.cameras.values():
             camera.start()
         self._reporter.start()
+        self.guard.start()
         self.archive.start()
         self.marking.start()
         return self
@@ -116,6 +109,7 @@ class App:
             return max(0.05, (until - self.clock.boot_ns()) / NS)
 
         self._reporter.ask_to_stop()
+        self.guard.ask_to_stop()
         self._tell_of_the_end()
         self.archive.ask_to_stop()
         for camera in self.cameras.values():
@@ -127,6 +121,7 @@ class App:
         self.stopped_well = all(done)
         self.emergency.end(left_s())
         self._reporter.join(left_s())
+        self.guard.join(left_s())
 
     def _tell_of_the_end(self) -> None:
         """While everything still records: what is under way is finished here, quickly; the deadline runs."""
@@ -149,13 +144,6 @@ class App:
 
     def _all_settled(self) -> bool:
         return all(camera.settled.is_set() for camera in self.cameras.values())
-
-    def _marks_go_to(self) -> Path | None:
-        """The library's folder, or that of the ring while the card is missing; None when there is no ring either."""
-        ring = self.emergency.ring
-        if self.emergency.usable:
-            return self.library.root
-        return None if ring is None else ring.folder
 
     @property
     def library(self) -> Library:
@@ -249,6 +237,9 @@ class App:
             marks=self.marking.status(),
             retention=self.retaining.status(),
             card=self.emergency.status(),
+            alarm=self.guard.alarm(),
+            shedding=self.guard.shedding(),
+            board=self.guard.board(),
         )
 
     def _look_around(self) -> None:

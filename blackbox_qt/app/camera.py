@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from blackbox_qt.app.busy import Busy
 from blackbox_qt.app.caretaker import Caretaker
 from blackbox_qt.app.change import Change
 from blackbox_qt.app.part import Part
 from blackbox_qt.app.recorder import MakeWriter, Recorder
+from blackbox_qt.app.shedding import Limits
 from blackbox_qt.app.status import (
     CameraState,
     CameraStatus,
@@ -28,7 +30,7 @@ from blackbox_qt.core.hub import Hub
 from blackbox_qt.core.meter import STOPPED_AFTER_S
 from blackbox_qt.core.packet import Outlet, Packet
 from blackbox_qt.core.scale import Scaler
-from blackbox_qt.sinks.encoder import Encoder, EncoderSettings, Identity
+from blackbox_qt.sinks.encoder import Encoder, EncoderLimits, EncoderSettings, Identity
 from blackbox_qt.sinks.jpeg import JpegSettings, JpegSink
 from blackbox_qt.sources import Source, SourceError, make, origin_of
 
@@ -39,30 +41,6 @@ SOURCE_STOP_S = 1.5
 NOTICE_S = 10
 ENCODER_DEPTH = 4
 """Frames the encoder may be behind: 133 ms at 30 fps."""
-
-_WINDOW_NS = 2 * NS
-
-
-class Window:
-    """How busy a worker was during the last two to four seconds, from counters that only grow.
-
-    Threads: any, one at a time (the status is made under a lock).
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._marks = [(clock.boot_ns(), 0, 0.0)] * 2  # (when, pieces of work done, seconds busy), older and newer
-
-    def look(self, count: int, busy_s: float) -> tuple[float, float]:
-        """(seconds per piece of work, part of the time spent on it); both 0.0 when nothing was done."""
-        now = self._clock.boot_ns()
-        if count < self._marks[1][1]:  # a new worker counts from 0
-            self._marks = [(now, 0, 0.0)] * 2
-        if now - self._marks[1][0] > _WINDOW_NS:
-            self._marks = [self._marks[1], (now, count, busy_s)]
-        when, done, busy = self._marks[0]
-        each = (busy_s - busy) / (count - done) if count > done else 0.0
-        return each, (busy_s - busy) * NS / max(1, now - when)
 
 
 class Camera:
@@ -83,14 +61,15 @@ class Camera:
         self.hub = Hub(config.name, config.buffers)
         self.cared_ns = clock.boot_ns()  # when the caretaker last looked after the parts; opening may take a while
         self.config = config
+        self.limits = Limits()  # what is given up for a while
         self._clock = clock
         self._shape: tuple[int, int] | None = None
         self._notice = ("", 0)  # words, and until when they are shown (boot clock)
-        self._busy = Window(clock)
+        self._busy = Busy(clock)
         self._outlets: tuple[Outlet, ...] = ()
         self._display = DisplayStatus()
         self._encoder: Encoder | None = None  # the one now or, while it is being replaced, the one before
-        self._missed = {"mailbox": 0, "encoder": 0}  # frames lost on the way to a packet
+        self._missed = {"mailbox": 0, "encoder": 0, "shed": 0}  # frames lost on the way to a packet
         self._scaler = Scaler(whole.stream.width, whole.stream.height)
         self._settings = encoder_settings(whole)
         self._jpeg_settings = JpegSettings(whole.stream.quality, whole.stream.fps)
@@ -164,6 +143,15 @@ class Camera:
         self.recorder.resume()
         self._want_key()
 
+    def give_up(self, limits: Limits) -> None:
+        """What is given up from now on so that recording goes on; takes effect within a key frame's time."""
+        self.limits = limits
+        self._streaming.now.fps_limit = limits.stream_fps
+        self._encoding.now.limits = self._encoder_limits()
+
+    def _encoder_limits(self) -> EncoderLimits:
+        return EncoderLimits(self.limits.bitrate, self.limits.fps)
+
     def look_again(self) -> None:
         """Where to record may have changed: the next picture can begin another file."""
         self._want_key()
@@ -222,11 +210,14 @@ class Camera:
         after = (0, 0) if self._encoder is None else self._encoder.seen
         encoder = self._encoder = Encoder(self.name, inbox, self._settings, self._identity, on_crash, after)
         encoder.add_outlet(self._to_writer)
+        encoder.limits = self._encoder_limits()
         return encoder
 
     def _build_jpeg(self, on_crash: Callable[[BaseException], None]) -> JpegSink:
         inbox = self.hub.attach("jpeg", paused=True)
-        return JpegSink(self.name, inbox, self._jpeg_settings, self._clock, on_crash, self._explain)
+        sink = JpegSink(self.name, inbox, self._jpeg_settings, self._clock, on_crash, self._explain)
+        sink.fps_limit = self.limits.stream_fps
+        return sink
 
     def _end(self, sink: Encoder | JpegSink, timeout: float) -> bool:
         done = sink.stop(timeout)
@@ -284,7 +275,7 @@ class Camera:
 
     def _lost(self, recording: RecordingStatus) -> dict[str, int]:
         """By cause; live, so that a loss shows before the packet after it is on the disk."""
-        lost = {"camera": self.care.flow.meter.lost, "mailbox": 0, "encoder": 0, "disk": 0, "stopped": 0}
+        lost = {"camera": self.care.flow.meter.lost, "mailbox": 0, "encoder": 0, "shed": 0, "disk": 0, "stopped": 0}
         for cause in lost.keys() - {"camera"}:
             lost[cause] = max(self._missed.get(cause, 0), recording.lost.get(cause, 0))
         lost["encoder"] += self._unencoded()

@@ -73,8 +73,8 @@ class Reporter:
 
 
 def missing(camera: CameraStatus) -> dict[str, int]:
-    """Frames lost by cause, without those the user did not want."""
-    return {cause: count for cause, count in camera.lost.items() if count and cause != "stopped"}
+    """Frames lost by cause, without those the user did not want and those given up on purpose, which is said itself."""
+    return {cause: count for cause, count in camera.lost.items() if count and cause not in ("stopped", "shed")}
 
 
 def line(status: Status) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -52,6 +53,14 @@ class Identity:
     fps: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderLimits:
+    """What is given up for a while so that recording goes on. Threads: immutable, any."""
+
+    bitrate: float = 1.0  # part of the one in the settings
+    fps: float | None = None  # pictures a second at most; None: all
+
+
 class Encoder:
     """Takes frames from its mailbox, encodes them in `enc-<camera>`, hands packets to its outlets.
 
@@ -76,6 +85,7 @@ class Encoder:
         self.encoded = 0
         self.seen = after  # count and missed of the last frame encoded, by this encoder or by the one that died before
         self.busy_s = 0.0  # time spent encoding, for headroom
+        self.limits = EncoderLimits()  # set from any thread; the next key frame, or frame, obeys
         self._settings = settings
         self._identity = identity
         self._outlets: tuple[Outlet, ...] = ()
@@ -85,6 +95,9 @@ class Encoder:
         self._last_key_ns: int | None = None
         self._last_t_ns = 0
         self._epoch = 0
+        self._bitrate = settings.bitrate  # of the codec that is open
+        self._pace = FramePace()
+        self._untold = Counter[str]()  # lost before a frame that was given up
 
     def add_outlet(self, outlet: Outlet) -> None:
         """Packets go there too from now on; it must wait for a key frame by itself (see `request_key`)."""
@@ -114,15 +127,19 @@ class Encoder:
 
     def _take(self, frame: Frame) -> None:
         begin = time.perf_counter()
+        if not self._pace.takes(frame.t_ns, self.limits.fps):
+            self._give_up(frame)
+            return
         main = frame.images["main"]
         identity = self._identity()
         fits = self._codec is not None and self._codec.fits(main.layout, identity) and frame.epoch == self._epoch
+        fits = fits and not self._wants_another_bitrate(frame.t_ns)
         if self._codec is None or not fits or frame.t_ns < self._last_t_ns:
             # Time that goes back is another camera clock: what follows is a stream, and a file, of its own.
             self._flush()
-            self._codec = _Codec(self.camera, main.layout, identity, self._settings)
+            self._codec = _Codec(self.camera, main.layout, identity, replace(self._settings, bitrate=self._bitrate))
             self._last_key_ns, self._epoch = None, frame.epoch
-        lost = self._tally.before(frame)
+        lost = self._lost_before(frame)
         key = self._key_is_due(frame.t_ns)
         self._last_t_ns = frame.t_ns
         self._hand_out(self._codec.encode(main, frame.seq, frame.t_ns, lost, key))
@@ -130,12 +147,36 @@ class Encoder:
         self.seen = frame.count, frame.missed
         self.busy_s += time.perf_counter() - begin
 
+    def _give_up(self, frame: Frame) -> None:
+        """Not encoded, so that the others are; the next packet tells of it."""
+        self._untold.update(self._tally.before(frame))
+        self._untold["shed"] += 1
+        self.seen = frame.count, frame.missed
+
+    def _lost_before(self, frame: Frame) -> dict[str, int]:
+        lost = self._tally.before(frame)
+        if self._untold:
+            lost = dict(self._untold + Counter(lost))
+            self._untold.clear()
+        return lost
+
+    def _wants_another_bitrate(self, t_ns: int) -> bool:
+        """A codec keeps its rate; another one begins, and a file with it, where a key frame is due anyway."""
+        wanted = round(self._settings.bitrate * self.limits.bitrate)
+        if wanted == self._bitrate or not self._is_key_time(t_ns):
+            return False
+        self._bitrate = wanted
+        return True
+
     def _key_is_due(self, t_ns: int) -> bool:
-        last = self._last_key_ns  # read once: request_key() may come from another thread
-        due = last is None or t_ns - last >= self._settings.key_interval_ns - _EARLY_NS
+        due = self._is_key_time(t_ns)
         if due:
             self._last_key_ns = t_ns
         return due
+
+    def _is_key_time(self, t_ns: int) -> bool:
+        last = self._last_key_ns  # read once: request_key() may come from another thread
+        return last is None or t_ns - last >= self._settings.key_interval_ns - _EARLY_NS
 
     def _flush(self) -> None:
         codec, self._codec = self._codec, None
@@ -146,6 +187,28 @@ class Encoder:
         for packet in packets:
             for outlet in self._outlets:
                 outlet(packet)
+
+
+class FramePace:
+    """Takes so many frames a second of those that come, evenly, by their sensor's time.
+
+    Threads: one.
+    """
+
+    def __init__(self) -> None:
+        self._due_ns = 0
+
+    def takes(self, t_ns: int, fps: float | None) -> bool:
+        """Whether this frame is one of them; all are without a limit."""
+        if fps is None:
+            return True
+        interval = round(NS / fps)
+        if t_ns < self._due_ns - 2 * interval:
+            self._due_ns = t_ns  # time went back: the camera was opened anew
+        if t_ns < self._due_ns - _EARLY_NS:
+            return False
+        self._due_ns = max(self._due_ns, t_ns - interval) + interval
+        return True
 
 
 class LossTally:

@@ -66,6 +66,7 @@ class JpegSink:
         self.busy_s = 0.0
         self.latest: JpegFrame | None = None
         self.inbox = inbox
+        self.fps_limit: float | None = None  # below the configured rate for a while; set from any thread
         self._settings = settings
         self._clock = clock
         self._explain = explain
@@ -178,7 +179,8 @@ class JpegSink:
 
     def _due(self, t_ns: int) -> bool:
         """Keep to the highest rate allowed, forgiving a frame that is a quarter early."""
-        interval = int(NS / self._settings.fps)
+        limit = self.fps_limit
+        interval = int(NS / (self._settings.fps if limit is None else min(limit, self._settings.fps)))
         if t_ns < self._next_ns - 2 * interval:
             self._next_ns = t_ns  # time went back: the camera was opened anew
         if t_ns < self._next_ns - interval // 4:

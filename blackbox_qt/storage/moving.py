@@ -111,7 +111,7 @@ class Mover:
         """Copy up to `budget` bytes. False when nothing can be moved now. OSError: the same segment is tried again."""
         try:
             return self._step(budget)
-        except BaseException:
+        except OSError:
             self.give_up()
             raise
 

@@ -256,8 +256,7 @@ def test_an_encoder_that_dies_is_built_anew(
 ) -> None:
     expected_alarms += ["front encoder failed, it will be restarted: RuntimeError: out of luck"]
     expected_alarms += ["front encoder was restarted"]
-    expected_alarms += ["gives no pictures"]
-    expected_alarms += ["pictures again"]
+    possible_alarms += ["gives no pictures", "pictures again"]  # both are due after 2 s, whichever looks first
     possible_alarms.append("frames lost so far")
     box.run(3)
     box.durable(3)
