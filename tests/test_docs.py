@@ -16,6 +16,7 @@ from blackbox_qt.__main__ import _COMMANDS, _parser
 from blackbox_qt.commands.settings import configuration
 from blackbox_qt.config import CameraConfig, Config, ConfigError, load
 from blackbox_qt.config_words import section_model
+from blackbox_qt.storage.status import LOSS_BOUND
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "packaging" / "README.md"])
@@ -265,3 +266,27 @@ def test_the_default_camera_is_a_test_picture_but_not_on_an_installed_box() -> N
     assert 'source = "auto"' in text(ROOT / "packaging/deb/conffile.sh") and '`source = "auto"`' in text(
         ROOT / "docs" / "INSTALL.md"
     )
+
+
+# ---- proofs
+
+_PROOF = re.compile(r"(tests/[\w/]+\.py)::(test_\w+)")
+
+
+def test_the_proofs_that_are_named_exist() -> None:
+    """RELIABILITY.md says of every fault which test proves it."""
+    named = [(names(page), file, test) for page in PAGES for file, test in _PROOF.findall(text(page))]
+    assert len(named) > 50
+    assert not [(page, file, test) for page, file, test in named if test not in known_tests(file)]
+
+
+@cache
+def known_tests(file: str) -> frozenset[str]:
+    path = ROOT / file
+    tree = ast.parse(path.read_text()) if path.is_file() else ast.Module([], [])
+    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def test_the_loss_bound_is_said_in_the_same_words() -> None:
+    for page in (ROOT / "README.md", ROOT / "docs" / "RELIABILITY.md"):
+        assert LOSS_BOUND in " ".join(text(page).split()), names(page)

@@ -53,6 +53,8 @@ class WriterStatus:
     late: bool = False  # the oldest of them waits longer than these settings allow: an alarm
 
 
+LOSS_BOUND = "At most one fragment (250 ms) plus the age of the oldest unsynced packet"
+"""What a power cut takes. That age is `unsynced_age_s`; docs/RELIABILITY.md tells how the bound is proven."""
 _STALE_S = 2.0
 
 
