@@ -14,6 +14,7 @@ from blackbox_qt.storage.library import SegmentInfo
 from blackbox_qt.storage.library_cache import FILE as CACHE
 from blackbox_qt.storage.quarantine import Quarantine
 from blackbox_qt.storage.segment import SegmentName
+from blackbox_qt.storage.times import TimesFile
 
 DERIVED = ("thumbnails", "cache")
 """Folders in a library's root for what is made from segments and named after them."""
@@ -132,10 +133,18 @@ class Eraser:
         Quarantine(self._library.disk, self._library.root).drop(lambda label: whole or _start_of(label) in starts, WHY)
         self._drop_derived(starts, whole=whole)
         self._marks.forget(None if whole else _boots(segments))
+        self._forget_times(_boots(segments))
         self._deletions.journal.forget(lambda what: whole or _start_of(what) in starts, but=number)
         self._deletions.journal.done(number)
         self._library.load(self._rest)
         return gone
+
+    def _forget_times(self, boots: Collection[str]) -> None:
+        """Who said what time it was then; not of a trip of which something stays or is being written."""
+        times = TimesFile(self._library.disk, self._library.root.parent)
+        under_way = {self._library.clock.machine_boot} if self._in_use() else set[str]()
+        for boot in sorted(set(boots) - _boots(self._library.segments()) - under_way):
+            times.forget(boot)
 
     def _remove(self, segments: Iterable[SegmentInfo], wish: Wish) -> int:
         self._deletions.silent = True

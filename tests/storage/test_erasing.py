@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from blackbox_qt.storage.check import check_paths
+from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.erasing import EraseError, Eraser, Wish
 from blackbox_qt.storage.journal_lines import Deletion
 from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.storage.sidecar import Lock
+from blackbox_qt.storage.times import TimesFile, Witness
 
 from .cards_full import Drive
 
@@ -73,6 +75,15 @@ class Box:
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
     return Box(tmp_path / "data")
+
+
+@pytest.mark.parametrize("wish", [Wish(1, "page"), EVERYTHING])
+def test_what_was_said_about_its_time_is_forgotten_too(box: Box, wish: Wish) -> None:
+    times = TimesFile(Disk(), box.root.parent)
+    first, now = "the first start of the machine", box.drive.clock.machine_boot
+    times.add([Witness(boot, 1, 1_790_000_000 * 10**9, "phone", 10**9, "10.42.0.7") for boot in (first, now)])
+    box.eraser.erase(wish)
+    assert [one.machine_boot for one in times.load()] == [now], "what is being recorded needs its time"
 
 
 def test_a_trip_is_forgotten_with_all_that_tells_of_it(box: Box) -> None:
