@@ -1,4 +1,4 @@
-"""Power cuts on a disk that loses its write cache: what was called durable is there, and undamaged."""
+"""Power cuts on a disk that loses its write cache: what was called durable is there, before and after healing."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ def test_everything_synced_survives_power_cuts(machine: Machine) -> None:
         assert found["code"] == 0, f"{cut}: {found['said']}"
         promise = promised([sync for sync in footage if marks[sync["mark"]] <= cut.at])
         assert not broken(promise, found["whole"]), f"{cut}: {promise}; {found['said']}"
+        after = found["after"]
+        assert after["code"] == 0 and not after["parts"], f"{cut}: {found['healed']}; {after['said']}"
+        assert not broken(promise, after["whole"]), f"{cut}: {promise}; {found['healed']}; {after['said']}"
+    healed = sum(len(found["healed"]) for _, found in looks)
+    print(f"{len(looks)} cuts, {healed} files healed")
+    assert healed, "no cut came while something was being recorded"
     first = min(looks, key=lambda look: look[0].at)
     assert broken(promised(footage), first[1]["whole"]), "what came after the first cut cannot be there"
 

@@ -34,23 +34,43 @@ def record(seconds: str) -> dict[str, Any]:
 
 
 def inspect(folder: str) -> list[dict[str, Any]]:
-    """Mount each disk image as it is, let the kernel mend it, and see what `check` says of the recordings on it."""
+    """Mount each disk image as it is, let the kernel mend it, and see what `check` says of the recordings on it, before
+    and after the program's own healing."""
     return [{"image": image.name, **look(image)} for image in sorted(Path(folder).glob("*.img"))]
 
 
 def look(image: Path) -> dict[str, Any]:
+    with mounted(str(image), "loop") as folder:
+        before = checked(folder / "car")
+        healed = heal(folder / "car")
+        return {**before, "healed": healed, "after": checked(folder / "car")}
+
+
+def checked(data: Path) -> dict[str, Any]:
+    """What `check` says, and how much of each file is whole."""
     from blackbox_qt.__main__ import main
     from blackbox_qt.storage.check import check_paths
 
     said = io.StringIO()
-    with mounted(str(image), "loop") as folder:
-        with contextlib.redirect_stdout(said):
-            code = main(["check", str(folder / "car")])
-        whole = {}
-        for report in check_paths([folder / "car"]).segments:
-            name = report.path.relative_to(folder / "car").as_posix().removesuffix(".part").removesuffix(".mp4")
-            whole[name] = report.path.stat().st_size - report.torn_bytes
-    return {"code": code, "said": said.getvalue(), "whole": whole}
+    with contextlib.redirect_stdout(said):
+        code = main(["check", str(data)])
+    whole = {}
+    for report in check_paths([data]).segments:
+        name = report.path.relative_to(data).as_posix().removesuffix(".part").removesuffix(".mp4")
+        whole[name] = report.path.stat().st_size - report.torn_bytes
+    parts = [path.name for path in data.rglob("*.part")]
+    return {"code": code, "said": said.getvalue(), "whole": whole, "parts": parts}
+
+
+def heal(data: Path) -> list[str]:
+    """As the next start does; one line for each file."""
+    from blackbox_qt.core.clock import SystemClock
+    from blackbox_qt.storage.disk import Disk
+    from blackbox_qt.storage.healing import Healer
+    from blackbox_qt.storage.healing_round import heal_library
+
+    root = data / "recordings"
+    return [one.words for one in heal_library(Disk(), root, (), Healer(Disk(), root, SystemClock(), "the lab"))]
 
 
 def data_disk() -> str:
