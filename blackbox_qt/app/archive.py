@@ -79,17 +79,23 @@ class Archive:
         """Wait up to `timeout` s; True when the thread has ended."""
         return self.keeper.join(timeout)
 
+    # While the card is away all of these are left: when it is back they begin anew.
+
     def _heal(self, library: Library) -> None:
+        if not self._store.present():
+            return
         software = f"blackbox-qt {blackbox_qt.__version__}"
         healer = Healer(self._disk, library.root, self._clock, software, self.keeper.rest, self._key.sign)
         ours = self._store.ours(library.root)
         self.healed += heal_library(self._disk, library.root, ours, healer, lambda: self.keeper.stopping)
 
     def _load(self, library: Library) -> None:
+        if not self._store.present():
+            return
         library.load(self.keeper.rest, lambda: self.keeper.stopping)
         library.settle(self._store.ours(library.root))
         library.save(_WORTH_SAVING)
 
     def _save(self) -> None:
-        for library in self.libraries.values():
+        for library in self.libraries.values() if self._store.present() else ():
             library.save()

@@ -179,6 +179,10 @@ class Store:
         """Starts of this library are numbered above it."""
         return 0
 
+    def present(self) -> bool:
+        """Whether the data folder is what it should be at this moment, and no folder below a missing card."""
+        return True
+
     def is_left(self, place: Place) -> bool:
         """Whether recording should go on elsewhere: the segment at `place` ends with the next key frame."""
         return False

@@ -96,6 +96,13 @@ class Shelter(Store):
         else:
             super().renew(taken)
 
+    def present(self) -> bool:
+        try:
+            self.card.check()
+        except OSError:
+            return False
+        return True
+
     def is_left(self, place: Place) -> bool:
         return self._in_ring(place) == (self.card.fault is None)
 
@@ -103,13 +110,8 @@ class Shelter(Store):
         return self.ring is not None and self._in_ring(place) and self.ring.outgrown(size)
 
     def lacks(self, place: Place) -> bool:
-        if self._in_ring(place) or not self.card.expected:
-            return False
-        try:
-            self.card.check()
-        except OSError:
-            return False  # none is there
-        return not self.disk.is_dir(place.folder)
+        on_card = self.card.expected and not self._in_ring(place)
+        return on_card and self.present() and not self.disk.is_dir(place.folder)
 
     def failed(self, error: OSError, place: Place | None) -> str:
         if place is not None and self._in_ring(place):
