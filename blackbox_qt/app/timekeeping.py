@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,12 @@ class Timekeeper:
         self._mine: tuple[Witness, ...] = ()  # of this start: read without the lock
         self._by_system: Anchor | None = None  # the last word of the kernel when a network kept its clock
         self._unwritten: list[Witness] = []
-        self._turn = threading.Lock()  # the file's; only threads that write to this disk meet here
         self._file: TimesFile | None = None
         self._dater: Dater | None = None
         self._card_is_there: Callable[[], bool] = lambda: True
         self._loaded = False
         self._trouble = self._conflict_told = ""
+        self._jumps_told = False
 
     # as a Clock
 
@@ -176,7 +176,9 @@ class Timekeeper:
         try:
             self._heard(pair, "this machine")
         except TimeError as error:  # its clock jumps without end: what it says now counts, but is not kept
-            self._complain(str(error))
+            if not self._jumps_told:
+                log.warning("this machine's clock jumps: %s", error)
+            self._jumps_told = True
 
     def _keep(self) -> None:
         """The file is read once, and made anew where another card lacks it."""
@@ -184,36 +186,19 @@ class Timekeeper:
             return
         if not self._card_is_there():
             return
-        with self._turn:
-            self._read_and_write(self._file)
-
-    def _read_and_write(self, file: TimesFile) -> None:
+        file = self._file
         if not self._loaded:
             before = file.load()
             with self._lock:
                 self._merge(before)
             self._loaded = True
+        there = file.exists
         with self._lock:
-            waiting = list(self._unwritten) if file.exists else list(self._mine)
+            waiting = list(self._unwritten if there else self._mine)
         if waiting:
             file.add(waiting)
         with self._lock:
             self._unwritten = [one for one in self._unwritten if one not in waiting]
-
-    def forget(self, boots: Collection[str] | None) -> None:
-        """Leave nothing of what was said in these starts of the machine, None: in all; durable on return. OSError.
-
-        Of this one it stays: what is being recorded needs its time.
-        """
-        if self._file is None:
-            return
-        with self._turn:
-            before = {one.machine_boot for one in self._file.load()}
-            gone = {boot for boot in before if boots is None or boot in boots} - {self.machine_boot}
-            for boot in sorted(gone):
-                self._file.forget(boot)
-        with self._lock:
-            self._told = {boot: said for boot, said in self._told.items() if boot not in gone}
 
     def _merge(self, before: Iterable[Witness]) -> None:
         """What was told earlier comes first."""

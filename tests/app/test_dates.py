@@ -18,7 +18,7 @@ from blackbox_qt.core.trust import uncertainty_at
 from blackbox_qt.storage.check import check_paths
 from blackbox_qt.storage.check_text import lines
 from blackbox_qt.storage.library import SegmentInfo
-from blackbox_qt.storage.times import NAME, TimesFile
+from blackbox_qt.storage.times import NAME
 from tests.app.drives import DAY, NOON, Machine, Program, pictures, recorded
 
 
@@ -135,6 +135,22 @@ def test_a_network_that_corrects_itself_is_believed_and_nothing_is_overwritten(m
     check_true(program, "ntp", 0)
     assert program.segments()[0].anchor == first.anchor and len(program.segments()[0].sidecar.dates) == 1
     assert [one.utc_ns - machine.true_utc(one.boot_ns) for one in program.time.mine] == [by, 0]
+
+
+def test_a_network_that_cannot_make_up_its_mind_is_said_once(machine: Machine, expected_alarms: list[str]) -> None:
+    expected_alarms.append("this machine's clock jumps: The box has heard too many different times")
+    program = Program(machine)
+    machine.connect()
+    program.drive(2)
+    for step in range(60):
+        machine.wall_ns += DAY if step % 2 else -DAY
+        program.time.step()
+    machine.connect()
+    program.time.step()
+    program.drive(2)
+    program.end()
+    assert len(program.time.mine) == 48 and program.time.anchor().utc_ns == machine.true_utc()
+    check_in_order(program, 4)
 
 
 def test_a_leap_second_is_no_contradiction(machine: Machine) -> None:
@@ -365,22 +381,6 @@ def test_another_card_is_told_too_but_not_the_place_where_none_is(machine: Machi
     (machine.data / "recordings").mkdir()
     program.time.step()
     assert (machine.data / NAME).exists()
-
-
-def test_a_trip_that_is_forgotten_leaves_no_word(machine: Machine) -> None:
-    for _ in range(3):
-        program = recorded(machine, 1)
-        program.time.hear(machine.phone(), "a phone")
-        program.time.step()
-        machine.reboot()
-    program = recorded(machine, 1)
-    program.time.hear(machine.phone(), "a phone")
-    program.time.step()
-    program.time.forget({"boot-2", "boot-4"})
-    assert list(program.time.witnesses()) == ["boot-1", "boot-3", "boot-4"], "this one is needed"
-    assert b"boot-2" not in (machine.data / NAME).read_bytes()
-    program.time.forget(None)
-    assert {one.machine_boot for one in TimesFile(machine.disk, machine.data).load()} == {"boot-4"}
 
 
 def test_machines_without_a_boot_id_are_not_mixed_up(machine: Machine) -> None:
