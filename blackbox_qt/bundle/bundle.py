@@ -72,8 +72,8 @@ def make_bundle(
 ) -> Bundle:
     """Make it, which may take as long as the recordings themselves.
 
-    Both callbacks are called often, on the calling thread. Raises BundleError with one sentence, CancelledError among them;
-    what was made until then is removed, and if that fails the folder's name ends in `.unfinished`.
+    Both callbacks are called often, on the calling thread. Raises BundleError with one sentence,
+    CancelledError among them; what was made until then is removed, and if that fails its name ends in `.unfinished`.
 
     Threads: any; blocks on the disk.
     """
