@@ -101,15 +101,6 @@ class Marking:
         saved = self.store.marks
         return tuple({**saved, **{n: as_waiting(m) for n, m in waiting.items() if saved.get(n) != m}}.values())
 
-    def count(self, machine_boots: Collection[str] | None) -> int:
-        """How many marks hold that were made in these starts of the machine; None: in any."""
-        there = (mark for mark in self.marks() if not mark.undone)
-        return sum(machine_boots is None or mark.machine_boot in machine_boots for mark in there)
-
-    def forget(self, machine_boots: Collection[str] | None) -> None:
-        """Leave nothing of them, durable on return; locks are the caller's. Blocks on the disk, raises OSError."""
-        self.store.forget(lambda mark: machine_boots is None or mark.machine_boot in machine_boots)
-
     def status(self) -> MarkStatus:
         now = self._clock.boot_ns()
         marks = self.marks()
