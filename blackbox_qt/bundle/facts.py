@@ -28,6 +28,8 @@ _ENDED = {"full": "full, the next one follows", "stopped": "recording was stoppe
           "stream-changed": "the camera was started anew", "clock-changed": "the camera's clock went back",
           "moved": "recording went on elsewhere", **HEALED_WORDS}  # fmt: skip
 
+_NOT_A_CAMERA = {"pattern": "a test pattern", "file": "a video file that was played"}
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentFact:
@@ -38,6 +40,7 @@ class SegmentFact:
 
     name: str
     camera: str
+    source: str  # what the pictures came from
     begins: str
     ends: str
     seconds: float
@@ -111,6 +114,12 @@ def _verdict(result: CheckResult) -> tuple[Literal["good", "doubt", "bad"], str]
         place = result.first_altered
         words = first_altered(*place) if place else "See the table of segments and what is said below it."
         return "bad", f"Not everything is as it was recorded. {words}"
+    if strange := sorted({one.origin for one in result.segments} - {"camera"}):
+        what = " and ".join(_NOT_A_CAMERA.get(origin, "an unknown source") for origin in strange)
+        return (
+            "doubt",
+            f"Nothing was seen to be changed, but these pictures did not come from a camera: they are {what}.",
+        )
     bare = sum(not one.good for one in result.vouches.of.values())
     if bare:
         return "doubt", f"Nothing was seen to be changed; {bare} of {len(result.segments)} files have no signature."
@@ -127,6 +136,7 @@ def _segment(report: SegmentReport, info: SegmentInfo, copied: Copied, result: C
     return SegmentFact(
         name=info.name.stem,
         camera=info.name.camera,
+        source=f"{report.device or 'unknown'}, {report.width}x{report.height}",
         begins=dial.words(report.first_t_ns) if report.first_t_ns is not None else "no picture",
         ends=dial.words(report.last_t_ns) if report.last_t_ns is not None else "no picture",
         seconds=report.duration_s,

@@ -92,7 +92,8 @@ def _segments(facts: Facts) -> str:
 def _row(one: SegmentFact) -> str:
     bad = " class='bad'" if one.state_is_bad else ""
     return (
-        f"<tr><td class='time'>{_e(one.name)}</td><td>{_e(one.begins)}</td><td>{_e(one.ends)}</td>"
+        f"<tr><td><span class='time'>{_e(one.name)}</span><br><span class='muted'>{_e(one.source)}</span></td>"
+        f"<td>{_e(one.begins)}</td><td>{_e(one.ends)}</td>"
         f"<td class='number'>{one.seconds:.1f}</td><td class='number'>{one.frames}</td><td>{_e(one.lost)}</td>"
         f"<td>{_e(one.end)}</td><td{bad}>{_e(one.state)}</td>"
         f"<td><span class='muted'>{one.bytes:,}</span><br><code class='hash'>{_e(one.sha256)}</code></td></tr>"

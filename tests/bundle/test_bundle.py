@@ -16,10 +16,12 @@ import pytest
 
 from blackbox_qt.bundle import Bundle, BundleError, CancelledError, Progress, Request, by_time, by_trip, make_bundle
 from blackbox_qt.bundle import bundle as bundle_module
+from blackbox_qt.core.packet import StreamInfo
 from blackbox_qt.storage import signature
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.journal import Journal
 from blackbox_qt.storage.journal_lines import Deletion
+from blackbox_qt.storage.library import Library
 from tests.storage.fakes import SECOND, Bench, FakeClock, dull
 from tests.storage.keys import device_key
 
@@ -149,6 +151,18 @@ def test_unsigned_recordings_are_said_to_be(tmp_path: Path) -> None:
     made = make_bundle(Request(place.root, by_trip(place.library(), 1), place.out, viewing=False))
     assert made.facts.verdict == "doubt" and not made.facts.keys
     assert not any(name.startswith("signatures/") for name in made.files)
+
+
+def test_what_is_no_camera_is_said_to_be_none(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "data", sign=device_key().sign)
+    bench.feed(dull(40, info=StreamInfo("front", 64, 64, b"\x01\x42\x00\x0a\xff\xe0\x00", origin="file")))
+    bench.finish()
+    place = Place(tmp_path / "data", tmp_path / "incident")
+    library = Library(Disk(), tmp_path / "data" / "demo", FakeClock())
+    library.load()
+    made = make_bundle(Request(library.root, by_trip(library, 1), place.out, viewing=False))
+    assert made.result.ok and made.facts.verdict == "doubt"
+    assert "did not come from a camera: they are a video file that was played." in made.facts.verdict_words
 
 
 def test_gaps_and_deletions_have_their_causes(place: Place) -> None:

@@ -71,4 +71,4 @@ def test_it_says_what_it_must(text: str) -> None:
         assert words.lower() in text.lower(), words
     assert text.count("data:image/jpeg;base64,") == 6 and len(text) < 500_000
     for name in ("front", "rear"):
-        assert len(re.findall(rf"<tr><td class='time'>{name}-000001-0000\d</td>.*?[0-9a-f]{{64}}", text)) == 4
+        assert len(re.findall(rf"<span class='time'>{name}-000001-0000\d</span>.*?[0-9a-f]{{64}}", text)) == 4

@@ -13,7 +13,7 @@ from blackbox_qt.bundle import bundle as bundle_module
 from blackbox_qt.bundle.drawing import Plane, _fitting, caption, card, plate
 from blackbox_qt.bundle.times import Dial, proven
 from blackbox_qt.storage.disk import Disk
-from tests.storage.fakes import SECOND, START_NS
+from tests.storage.fakes import SECOND, START_NS, Bench, FaultDisk, clip
 
 from .conftest import SIZE, Place, make
 
@@ -107,6 +107,22 @@ def test_a_file_that_would_become_too_large_is_split(place: Place, monkeypatch: 
     names = [name for name in made.files if name.startswith("viewing/front")]
     assert len(names) == 3 and names[-1] == "viewing/front.mp4"
     assert sum(len(pictures(made.path / name)) for name in names) == 110
+
+
+def test_pictures_that_were_written_twice_are_shown_once(tmp_path: Path) -> None:
+    """A disk error in the middle: the next file begins with the last key frame's pictures again."""
+    disk = FaultDisk()
+    bench = Bench(tmp_path / "data", disk)
+    packets = clip(size=SIZE)
+    bench.feed(packets[:50])
+    disk.fail("datasync")
+    bench.feed(packets[50:])
+    bench.finish()
+    place = Place(tmp_path / "data", tmp_path / "incident")
+    library = place.library()
+    assert sum(len(proven(Disk(), one.path)) for one in library.segments()) > 90
+    made = make_bundle(Request(place.root, by_trip(library, 1), place.out))
+    assert made.facts.viewed[0].frames == 90 == len(pictures(made.path / "viewing" / "front.mp4"))
 
 
 def test_footage_that_cannot_be_decoded_is_told(place: Place) -> None:
