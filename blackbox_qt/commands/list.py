@@ -14,6 +14,7 @@ from blackbox_qt.commands.recorder import refuse
 from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.core.clock import SystemClock
 from blackbox_qt.core.local_time import local_words
+from blackbox_qt.storage.dating import trip_conflict
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.library import Library
 from blackbox_qt.storage.library_info import SegmentInfo, Trip
@@ -34,7 +35,9 @@ def run_list(args: argparse.Namespace) -> int:
     troubles: list[str] = []
     libraries = [(root, _trips(root, args, troubles)) for root in _roots(path)]
     if args.json:
-        print(json.dumps({"libraries": [_object(root, trips) for root, trips in libraries]}, indent=1))
+        print(
+            json.dumps({"libraries": [_object(root, trips, config.time.zone) for root, trips in libraries]}, indent=1)
+        )
     else:
         texts = ["\n".join(map(_printable, lines(root, trips, config.time.zone))) for root, trips in libraries]
         print("\n\n".join(texts))
@@ -61,11 +64,15 @@ def _trips(root: Path, args: argparse.Namespace, troubles: list[str]) -> list[Tr
     return [Trip(key, tuple(segments)) for key, segments in groups.items()]
 
 
-def _object(root: Path, trips: Sequence[Trip]) -> dict[str, object]:
+def _object(root: Path, trips: Sequence[Trip], zone: str) -> dict[str, object]:
     return {
         "path": str(root),
         "trips": [
-            {**asdict(trip_entry(trip)), "segments": [asdict(entry) for entry in segment_entries(trip.segments)]}
+            {
+                **asdict(trip_entry(trip)),
+                "conflict": trip_conflict(trip.segments, zone),
+                "segments": [asdict(entry) for entry in segment_entries(trip.segments)],
+            }
             for trip in trips
         ],
     }
@@ -82,6 +89,8 @@ def lines(root: Path, trips: Sequence[Trip], zone: str = "") -> Iterator[str]:
     for trip in trips:
         yield ""
         yield _trip_line(trip_entry(trip), zone)
+        if doubt := trip_conflict(trip.segments, zone):
+            yield f"  {doubt}"
         for entry in segment_entries(trip.segments):
             yield f"  {_segment_line(entry, zone)}"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blackbox_qt.core import trust
+from blackbox_qt.core.doubt import conflict_words
 from blackbox_qt.core.trust import Pair
 from blackbox_qt.storage.disk import StorageError
 from blackbox_qt.storage.library import Library, SegmentInfo
@@ -45,6 +46,12 @@ def held_by(segment: SegmentInfo) -> list[Pair]:
     """Every pair of clocks a segment holds: its records' best one first, then what was learnt, as it was learnt."""
     own: list[Pair] = [] if segment.anchor is None else [segment.anchor]
     return [*own, *segment.sidecar.dates]
+
+
+def trip_conflict(segments: Iterable[SegmentInfo], zone: str = "") -> str:
+    """One sentence about times that cannot all be right, of segments of one start of the machine; "" when they can."""
+    pairs = dict.fromkeys(pair for one in segments if one.sidecar.dates for pair in held_by(one))
+    return conflict_words(pairs, zone) if pairs else ""
 
 
 @dataclass(slots=True)

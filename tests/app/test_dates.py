@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from blackbox_qt.app.timekeeping import TimeError
+from blackbox_qt.commands.list import lines as listed_lines
 from blackbox_qt.core.clock import NS, Anchor
 from blackbox_qt.core.local_time import local_words
 from blackbox_qt.core.trust import uncertainty_at
@@ -244,6 +245,9 @@ def test_two_phones_a_day_apart_are_both_kept_and_the_conflict_is_shown(
     told = [line for line in lines(check_paths([machine.data])) if "Time in doubt" in line]
     assert len(told) == 5 and all("(10.42.0.7)" in line for line in told), "and `check` says it of every file"
     assert told[0].strip() == words.replace("12:00:07 KST", "03:00:07 UTC")
+    listed = [*listed_lines(again.library.root, again.library.trips(), "Asia/Seoul")]
+    assert [line for line in listed if "in doubt" in line] == [f"  {words}"], "and `list` of the trip"
+    assert listed[2].startswith("Trip 1: 2026-11-20 12:00:00 KST · phone ±1 s, 13.9 s, front")
 
 
 def test_what_is_nonsense_or_too_much_is_refused(machine: Machine, expected_alarms: list[str]) -> None:
