@@ -36,7 +36,7 @@ class Journals:
         entry = next((journal[stem] for journal in journals if stem in journal), None)
         if entry is not None:
             at = moment(entry.utc_ns) if entry.source != "unsynced" else "a time that nobody knows"
-            return f"{DELETED} at {at} by {entry.deletion.who}: {entry.deletion.why}"
+            return f"{DELETED} {at} by {entry.deletion.who}: {entry.deletion.why}"
         return "missing, and no journal of deletions explains it" if any(journals) else ""
 
     def deletions(self, paths: Iterable[Path]) -> list[JournalEntry]:

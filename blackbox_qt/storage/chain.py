@@ -102,7 +102,7 @@ class Chain:
             self._note(report, f"{gap_words(gap)}, since {report.previous.name}{why_ended(before)}", bad=False)
 
 
-DELETED = "deleted"
+DELETED = "deleted at"
 """How an explanation begins that explains."""
 
 
