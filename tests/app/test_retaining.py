@@ -102,10 +102,10 @@ def test_a_full_card_is_freed_at_once_and_recording_goes_on(
     tmp_path: Path, until: Until, possible_alarms: list[str]
 ) -> None:
     possible_alarms += ["Disk full", "the journal of deletions finds no room"]
-    car = Car(tmp_path / "data", until, 900_000, *NOT_RESERVED)
+    car = Car(tmp_path / "data", until, 700_000, *NOT_RESERVED)
     with car.app:
         car.known()
-        while car.app.status().retention.deleted < 20:
+        while car.app.status().retention.deleted < 6:
             car.drive(1)
             car.until(lambda: car.disk.free > 20_000)  # woken by the Writer or by its own time
         assert car.app.status().retention.kept_h["front"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,7 @@ from blackbox_qt.storage.retention import may_lock, plan
 from blackbox_qt.storage.shelf import Held, LockKind, Policy, Space, certain_ages, locks, newest
 
 MB = 1_000_000
+MANY = 20 if os.environ.get("BLACKBOX_PROVE") else 1
 POLICY = Policy(
     low_bytes=100 * MB, low_percent=0, high_bytes=150 * MB, high_percent=0, locked_percent=50, reserve_bytes=100 * MB
 )
@@ -195,7 +197,7 @@ POLICIES = st.builds(
 
 
 @given(shelves(), st.integers(0, 1000), POLICIES, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100 * MANY, deadline=None)
 def test_for_any_library_it_ends_and_takes_only_what_may_go(
     segments: list[Held], free: int, policy: Policy, clearing: bool
 ) -> None:
@@ -220,7 +222,7 @@ def test_for_any_library_it_ends_and_takes_only_what_may_go(
 
 
 @given(shelves(), st.integers(0, 1000), st.integers(0, 1000), POLICIES, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100 * MANY, deadline=None)
 def test_more_room_never_deletes_more(
     segments: list[Held], one: int, other: int, policy: Policy, clearing: bool
 ) -> None:
@@ -285,7 +287,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.booleans(), st.sampled_from([100 * MB, 400 * MB]), st.integers(10, 90))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60 * MANY, deadline=None)
 def test_locks_never_stop_the_recording(
     steps: Sequence[tuple[str, object, int]], yields: bool, reserve: int, share: int
 ) -> None:
