@@ -89,7 +89,7 @@ class App:
         self._held_back = ""  # what has kept a fresh process away, as the log was told
         self._disk_seen = DiskStatus(str(self.data), 0, 0, "")
         self._reporter = Reporter(self.status, self._look_around)
-        self.guard = Guard(config, self.status, lambda: self.cameras.values(), self.clock, self._disk)
+        self.guard = Guard(config, self.status, lambda: self.cameras.values(), self.clock)
 
     def __enter__(self) -> App:
         self._store.check_writable()

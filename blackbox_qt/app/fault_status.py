@@ -48,6 +48,7 @@ class SheddingStatus:
     words: str = ""  # what is given up and why; empty for nothing
     taken: int = 0  # steps down since the start
     undone: int = 0  # steps up
+    screen_fps: float | None = None  # pictures a second that a window may show; None: all
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,9 @@ class Guard:
         status: Callable[[], Status],
         cameras: Callable[[], Iterable[Camera]],
         clock: Clock,
-        disk: Disk,
         board: Board | None = None,
         player: Player | None = None,
+        system_disk: Disk | None = None,
     ) -> None:
         self._config = config
         self._status = status
@@ -55,7 +55,7 @@ class Guard:
         self._began_ns = self._shed_ns = clock.boot_ns()
         self._shown: dict[str, int] = {}  # frames the window has drawn of each camera, when last looked
         wanted, state = config.health, config.storage.state.expanduser()
-        self.health = HealthKeeper(disk, state, wanted.every_s, wanted.hours, status, clock)
+        self.health = HealthKeeper(system_disk or Disk(), state, wanted.every_s, wanted.hours, status, clock)
         self._worker = Worker("guard", self._run)
 
     def start(self) -> None:
@@ -141,7 +141,7 @@ class Guard:
 
     def shedding(self) -> SheddingStatus:
         shed = self._shed
-        return SheddingStatus(shed.level, shed.words, shed.taken, shed.undone)
+        return SheddingStatus(shed.level, shed.words, shed.taken, shed.undone, shed.limits.screen_fps)
 
     def board(self) -> BoardStatus:
         seen = self._reading

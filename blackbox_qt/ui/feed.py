@@ -48,6 +48,8 @@ class Feed:
         self.shown = 0
         self.upload_ms = 0.0
         self.path = ""
+        self.fps_limit: float | None = None  # pictures a second at most; None: all that come
+        self._taken_ns = 0  # sensor time of the newest that was
         self._hub = hub
         self._wake = wake
         self._unpainted = 0
@@ -104,11 +106,21 @@ class Feed:
         frame = self._box.take(0)
         if frame is None:
             return False
+        if self._is_too_soon(frame.t_ns):
+            self._unpainted += 1
+            frame.close()
+            return False
+        self._taken_ns = frame.t_ns
         if self._waiting is not None:
             self._unpainted += 1
         self._drop_waiting()
         self._waiting, self.newest_ns = frame, frame.t_ns
         return True
+
+    def _is_too_soon(self, t_ns: int) -> bool:
+        """One that would be painted sooner than the limit allows; a tenth of the time early is forgiven."""
+        limit = self.fps_limit
+        return limit is not None and 0 <= t_ns - self._taken_ns < NS * 9 // 10 / limit
 
     def _drop_waiting(self) -> None:
         frame, self._waiting = self._waiting, None

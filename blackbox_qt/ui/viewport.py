@@ -72,6 +72,11 @@ class Viewport(QOpenGLWidget):
         self._feeds.append(feed)
         self._arrange()
 
+    def limit(self, fps: float | None) -> None:
+        """Paint so many pictures a second of each camera at the most; None: all that come."""
+        for feed in self._feeds:
+            feed.fps_limit = fps
+
     @property
     def cameras(self) -> list[str]:
         """Names in the order shown, the large one first."""

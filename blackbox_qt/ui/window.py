@@ -118,6 +118,7 @@ class Window(QWidget):
         """Show the status; it is a cached snapshot, and widgets repaint only what has changed."""
         status = self._app.status()
         self.strip.say(strip_view(status))
+        self.viewport.limit(status.shedding.screen_fps)
         self.menu.show_paused(status.recording == "paused")
         self.marker.look(status.marks)
         self.mark_button.say(mark_view(status.marks, asking=self.marker.asking))

@@ -15,6 +15,7 @@ FILES = {
     "/public/base.css": "base.css",
     "/public/sign-in.js": "sign-in.js",
     "/public/icon.svg": "icon.svg",
+    "/page/alarm.js": "alarm.js",
     "/page/live.css": "live.css",
     "/page/live.js": "live.js",
     "/page/mark.js": "mark.js",

@@ -1,4 +1,5 @@
 // The live page: strip, picture, controls. It says what the status says and never guesses.
+import { Alarm } from "/page/alarm.js";
 import { Mark } from "/page/mark.js";
 import { Picture } from "/page/picture.js";
 import { tellTime } from "/page/time.js";
@@ -16,6 +17,7 @@ const MINUTES = [5, 10, 30];
 const $ = (id) => document.getElementById(id);
 const picture = new Picture($("picture"), signedOut);
 const mark = new Mark(ask, notice, poll);
+const alarm = new Alarm();
 
 let status = null; // the box's last word; null: not asked yet
 let reachable = true;
@@ -62,6 +64,7 @@ function show() {
   showFaults();
   showRecordButton();
   mark.show(reachable && status ? status.marks : null, statusAt);
+  alarm.show(reachable && status ? status.alarm : null);
   look();
 }
 

@@ -17,7 +17,6 @@ from blackbox_qt.app.shedding import Limits
 from blackbox_qt.config import load
 from blackbox_qt.core.board import Board
 from blackbox_qt.storage.check import check_paths
-from blackbox_qt.storage.disk import Disk
 from tests.app.test_app import Box
 from tests.fakes import HandClock
 from tests.ui.helpers import WELL, camera_status
@@ -52,7 +51,7 @@ class Watch:
         self.heat(50)
         config = load(None, [f"storage.data={folder}", f"storage.state={folder}", *settings])
         self.guard = Guard(
-            config, lambda: self.status, lambda: [self.camera], self.clock, Disk(), Board(folder), self.loud,  # type: ignore[list-item]
+            config, lambda: self.status, lambda: [self.camera], self.clock, Board(folder), self.loud,  # type: ignore[list-item]
         )  # fmt: skip
 
     def heat(self, celsius: float) -> None:

@@ -273,3 +273,23 @@ def test_shut_gives_back_what_waits(opened: Open, clock: HandClock) -> None:
     assert camera.lending.out == 0
     camera.grey(clock.now_ns)
     assert camera.lending.out == 0
+
+
+def test_a_limit_paints_fewer_pictures_and_takes_none_for_old(opened: Open, clock: HandClock) -> None:
+    camera = HandCamera()
+    viewport = opened(camera)
+    viewport.limit(15.0)
+    for _ in range(30):
+        clock.advance(1 / 30)
+        camera.grey(clock.now_ns, 100, 128, 128)
+        viewport._feeds[0]._collect_newest()
+        viewport.check_age()
+    spin(lambda: shown(viewport))
+    report = viewport.report()["front"]
+    assert 13 <= report.dropped <= 29 and not viewport.is_stopped("front")
+    before = report.dropped
+    viewport.limit(None)
+    clock.advance(1 / 30)
+    camera.grey(clock.now_ns, 120, 128, 128)
+    spin(lambda: shown(viewport) >= 2)
+    assert viewport.report()["front"].dropped == before

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from blackbox_qt.app.fault_status import AlarmStatus
 from blackbox_qt.app.status import MarkStatus
 
 from .conftest import Box
@@ -197,6 +198,35 @@ def test_a_mark_that_is_refused_or_waits_is_said(
     waits = replace(box.app.status(), marks=MarkStatus(waiting=1, words="The card does not answer"))
     monkeypatch.setattr(box.app, "status", lambda: waits)
     until(lambda: text(phone, "mark-more") == "waits for the card")
+
+
+def test_the_page_sounds_what_the_box_sounds(
+    phone: Any, box: Box, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone.execute_script(
+        "window.heard = []; document.addEventListener('blackbox-sound', (event) => window.heard.push(event.detail))"
+    )
+    phone.find_element("id", "strip").click()  # a touch opens the way
+    now = box.app.status()
+
+    def count(alarms: int, chimes: int) -> None:
+        status = replace(now, alarm=AlarmStatus(alarms=alarms, chimes=chimes))
+        monkeypatch.setattr(box.app, "status", lambda: status)
+
+    def heard() -> list[str]:
+        return list(phone.execute_script("return window.heard"))
+
+    count(7, 3)
+    until(lambda: heard() != [] or box.app.status().alarm.alarms == 7)
+    polls = "return performance.getEntriesByType('resource').filter((r) => r.name.endsWith('/status')).length"
+    before = phone.execute_script(polls)
+    until(lambda: phone.execute_script(polls) > before + 1)
+    phone.execute_script("window.heard.length = 0")
+    count(8, 3)
+    until(lambda: heard() == ["alarm"])
+    count(8, 4)
+    until(lambda: heard() == ["alarm", "chime"])
+    assert not [said for said in complaints(phone) if "alarm.js" in said]
 
 
 def test_a_box_that_cannot_be_reached_is_no_red_dot(phone: Any, until: Until) -> None:
