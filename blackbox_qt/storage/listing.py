@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from blackbox_qt.core import trust
@@ -68,20 +68,20 @@ def segment_entries(segments: Iterable[SegmentInfo]) -> list[SegmentEntry]:
 
     Threads: any.
     """
+    segments = tuple(segments)
+    return [_entry(segment, gap_s) for segment, gap_s in zip(segments, _gaps(segments), strict=True)]
+
+
+def _gaps(segments: Iterable[SegmentInfo]) -> Iterator[float | None]:
+    """For each segment the seconds since its camera's one before in the same trip, where that is a gap."""
     ends: dict[tuple[str, str], int] = {}
-    entries = []
     for segment in segments:
         key = segment.trip_key, segment.name.camera
-        entries.append(_entry(segment, _gap_s(ends.get(key), segment)))
+        end_ns, first = ends.get(key), segment.first_t_ns
+        is_gap = end_ns is not None and first is not None and first - end_ns > GAP_NS
+        yield (first - end_ns) / NS if is_gap and first is not None and end_ns is not None else None
         if segment.last_t_ns is not None:
-            ends[key] = max(segment.last_t_ns, ends.get(key, 0))
-    return entries
-
-
-def _gap_s(end_ns: int | None, segment: SegmentInfo) -> float | None:
-    if end_ns is None or segment.first_t_ns is None or segment.first_t_ns - end_ns <= GAP_NS:
-        return None
-    return (segment.first_t_ns - end_ns) / NS
+            ends[key] = max(segment.last_t_ns, end_ns or 0)
 
 
 def _entry(segment: SegmentInfo, gap_s: float | None) -> SegmentEntry:
@@ -145,7 +145,6 @@ def ended_words(segment: SegmentInfo) -> str:
 def trip_entry(trip: Trip) -> TripEntry:
     """Threads: any."""
     segments = trip.segments
-    entries = segment_entries(segments)
     first = min(segments, key=_begin)
     utc_ns, source, uncertainty = _when(first)
     return TripEntry(
@@ -159,7 +158,7 @@ def trip_entry(trip: Trip) -> TripEntry:
         uncertainty_ns=uncertainty,
         duration_s=round(trip.duration_s, 3),
         recorded_s=_summed((s.name.camera, s.duration_s) for s in segments),
-        gaps=sum(entry.gap_before_s is not None for entry in entries),
+        gaps=sum(gap_s is not None for gap_s in _gaps(segments)),
         lost={cause: int(count) for cause, count in _summed(x for s in segments for x in s.lost.items()).items()},
         power_losses=sum(s.end_reason == "power-loss" for s in segments),
         marks=_marks(segments),

@@ -28,6 +28,7 @@ from blackbox_qt.web.models import (
     StatusAnswer,
     answer,
 )
+from blackbox_qt.web.recordings import RecordingsApi
 from blackbox_qt.web.stills import NoPicture, Stills
 from blackbox_qt.web.times import TimesApi
 
@@ -52,6 +53,7 @@ class Api:
         self._access = access
         self._broadcasts = broadcasts
         self._stills = stills
+        self._recordings = RecordingsApi(app)
 
     def add_to(self, site: FastAPI) -> None:
         """All routes; who may use them is in rules.RULES."""
@@ -66,6 +68,7 @@ class Api:
         add("/api/v1/session", self.sign_out, method="DELETE", response_model=Session)
         add("/api/v1/status", self.status, response_model=StatusAnswer)
         add("/api/v1/recording", self.record, method="POST", response_model=RecordingWish)
+        self._recordings.add_to(add)
         MarksApi(self._app).add_to(add)
         CardApi(self._app).add_to(add)
         EraseApi(self._app).add_to(add)
@@ -73,6 +76,10 @@ class Api:
         add("/video_feed", self.first_stream, responses=_STREAM, response_class=Response)
         add("/stream/{camera}.mjpg", self.stream, responses=_STREAM, response_class=Response)
         add("/snapshot/{camera}.jpg", self.still, responses=_STILL, response_class=Response)
+
+    def close(self) -> None:
+        """At the loop's end."""
+        self._recordings.close()
 
     async def health(self) -> Response:
         """200 while recording is true, else 503. Says no more than that."""

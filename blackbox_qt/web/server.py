@@ -129,6 +129,8 @@ class Server:
         except Exception:  # on its way to the page's door: nothing of this try may stay
             _drop(self._uvicorn)
             raise
+        finally:
+            api.close()
 
     def _end(self) -> None:
         """Streams at once, others after a moment: uvicorn by itself would wait for the last reader."""

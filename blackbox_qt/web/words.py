@@ -18,6 +18,7 @@ BUSY = "Too many pictures are being asked for at once; try again."
 OWN_CLOCK = "This browser runs on the box itself: its clock is the box's own."
 TOO_SLOW = "That took longer than 5 s: send the clock again."
 CLOCK_MOVED = "The clock moved while it was asked: send it again."
+BUSY_FILES = "Too many recordings are being asked for at once; try again."
 ENDING = "The box is shutting down."
 
 ALLOWED = {
@@ -30,6 +31,15 @@ ALLOWED = {
     "whole_trip": "true or false",
     "action": "remove or use",
     "by": "page, command line or program",
+    "library": "recordings or demo",
+    "camera": "a camera's name",
+    "trip": "a trip's number, from 1",
+    "mark": "a mark's id",
+    "since_ms": "a whole number of ms since 1970",
+    "until_ms": "a whole number of ms since 1970",
+    "limit": "a whole number from 1 to 1000",
+    "offset": "a whole number from 0",
+    "segment": "a segment's name",
     "utc_ms": "a whole number of ms since 1970",
     "uncertainty_ms": "a whole number of ms from 1 to 86400000",
     "nonce": "what the first answer gave",
@@ -40,6 +50,16 @@ ALLOWED = {
 def no_camera(name: str, known: list[str]) -> str:
     """Threads: any."""
     return f"There is no camera {name!r}; known here: {', '.join(known)}."
+
+
+def no_segment(name: str) -> str:
+    """Threads: any."""
+    return f"There is no finished recording {name!r} here."
+
+
+def unreadable(name: str, why: str) -> str:
+    """Threads: any."""
+    return f"{name} cannot be read: {why}."
 
 
 def no_picture(camera: str, why: str) -> str:
