@@ -28,6 +28,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "/public/icon.svg": {"GET": Rule.PUBLIC},
     "/api/v1/session": {"POST": Rule.ENTER, "DELETE": Rule.CONTROL},
     "/": {"GET": Rule.VIEW},
+    "/page/alarm.js": {"GET": Rule.VIEW},
     "/page/live.css": {"GET": Rule.VIEW},
     "/page/live.js": {"GET": Rule.VIEW},
     "/page/mark.js": {"GET": Rule.VIEW},
