@@ -39,10 +39,17 @@ class PrivateBus:
 
     def start(self, template: str, name: str) -> None:
         """The service `name` from a template of dbusmock; skips where there is none."""
+        self._start(name, "--template", template)
+
+    def start_plain(self, name: str, path: str, interface: str) -> None:
+        """The service `name` with one object that can do nothing yet; skips as `start`."""
+        self._start(name, name, path, interface)
+
+    def _start(self, name: str, *how: str) -> None:
         found = subprocess.run([_PYTHON, "-c", "import dbusmock"], capture_output=True, check=False)
         if found.returncode:
             pytest.skip("python-dbusmock is not installed (apt: python3-dbusmock)")
-        command = [_PYTHON, "-m", "dbusmock", "--system", "--template", template]
+        command = [_PYTHON, "-m", "dbusmock", "--system", *how]
         null = subprocess.DEVNULL
         self._services.append(subprocess.Popen(command, stdin=null, stdout=null, stderr=null))
         self._until(lambda: self.call("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "NameHasOwner", "s", name))
