@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from blackbox_qt.__main__ import main
 from blackbox_qt.app import App
 from blackbox_qt.app.words import strip
 from blackbox_qt.config import load
@@ -21,6 +22,11 @@ __all__ = ["loop_disk"]
 
 Until = Callable[..., None]
 GONE, BACK = "Card missing: nothing is mounted at", "the card is back"
+
+
+@pytest.fixture(autouse=True)
+def a_busy_machine_may_lose_frames(possible_alarms: list[str]) -> None:
+    possible_alarms.append("frames lost so far")
 
 
 @contextmanager
@@ -75,7 +81,7 @@ def test_a_pulled_card_is_an_alarm_within_a_second_and_all_else_goes_on(
 ) -> None:
     card = loop_disk("ext4", 64)
     expected_alarms += [BACK]
-    possible_alarms += ["Card error", "read-only", GONE, "was taken away", "frames lost so far", "healing", "reading",
+    possible_alarms += ["Card error", "read-only", GONE, "was taken away", "healing", "reading",
                         "final name", "Input/output", "Read-only"]  # fmt: skip
     with recorder(card, tmp_path, "storage.segment_s=3") as app:
         watch = Watch(app)
@@ -203,3 +209,35 @@ def test_a_start_without_the_card_records_and_the_card_gets_it_later(
     starts = sorted(path.name for path in (card.point / "demo").glob("0*"))
     assert starts == ["000001", "000002", "000003", "000004"], "in the order they were recorded"
     everything(card, tmp_path)
+
+
+def test_without_emergency_recording_the_gap_is_in_the_record_and_the_notes_explain_it(
+    tmp_path: Path,
+    loop_disk: MakeDisk,
+    until: Until,
+    expected_alarms: list[str],
+    possible_alarms: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    card = loop_disk("ext4", 64)
+    expected_alarms += [GONE, BACK]
+    possible_alarms += ["Card error", "read-only", "healing", "reading", "final name", "was taken away"]
+    alone = ["emergency.enabled=false", "storage.memory_s=1", "health.every_s=1"]
+    with recorder(card, tmp_path, *alone) as app:
+        until(lambda: recording(app) and app.status().cameras[0].recording.frames > 30)
+        card.pull()
+        until(lambda: strip(app.status()).mood == "alarm")
+        until(lambda: app.guard.alarm().on)
+        until(lambda: app.status().cameras[0].lost["disk"] > 60)
+        card.mount()
+        until(lambda: recording(app) and app.status().card.state == "fine")
+        until(lambda: strip(app.status()).mood == "well" and not app.guard.alarm().on, 20)
+        lost = app.cameras["front"].status().lost["disk"]
+    told = check_paths([card.point / "demo"])
+    in_files = sum(report.lost.get("disk", 0) for report in told.segments)
+    assert in_files == lost > 60, "the files themselves tell of every one"
+    options = ["--set", f"storage.data={card.point}", "--set", f"storage.state={tmp_path / 'state'}"]
+    assert main(["health", *options, "--set", "health.every_s=1"]) == 0
+    said = capsys.readouterr().out
+    missing = next(line for line in said.splitlines() if " s of front: " in line)
+    assert "Card missing" in missing and "Missing video:" in said
