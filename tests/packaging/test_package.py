@@ -136,7 +136,33 @@ def test_the_wifis_password_is_made_at_install_and_goes_at_purge() -> None:
     assert re.search(
         rf"^d {folder} 0750 blackbox blackbox -$", (ROOT / "packaging/tmpfiles/blackbox-qt.conf").read_text(), re.M
     )
-    assert re.search(rf"rm -rf .*{folder}\b", (DEB / "blackbox-qt.postrm").read_text())
+    assert f"state={folder}\n" in (DEB / "blackbox-qt.postrm").read_text()
+
+
+def purged(root: Path) -> str:
+    """What postrm says, with its folders below `root`."""
+    text = (DEB / "blackbox-qt.postrm").read_text()
+    script = re.sub(r"(?<=[ =])/(var|etc|srv)/", rf"{root}/\1/", text.replace("#DEBHELPER#", ""))
+    done = subprocess.run(["sh", "-s", "purge"], input=script, capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
+def test_purge_keeps_recordings_also_those_that_never_reached_the_card(tmp_path: Path) -> None:
+    state, card = tmp_path / "var/lib/blackbox-qt", tmp_path / "srv/blackbox/recordings/000001"
+    ring = state / "emergency/recordings/000002"
+    for folder in (card, ring, tmp_path / "var/cache/blackbox-qt/mesa", tmp_path / "etc/blackbox-qt"):
+        folder.mkdir(parents=True)
+    for file in (state / "access-key", card / "front-000001-00001.mp4", ring / "front-000002-00001.mp4.part"):
+        file.write_text("something")
+    assert "stay in" in purged(tmp_path)
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left == [
+        "srv/blackbox/recordings/000001/front-000001-00001.mp4",
+        "var/lib/blackbox-qt/emergency/recordings/000002/front-000002-00001.mp4.part",
+    ]
+    (ring / "front-000002-00001.mp4.part").unlink()
+    assert purged(tmp_path) == ""
+    assert not state.exists() and card.exists()
 
 
 def test_purge_does_not_name_the_recordings_folder() -> None:
