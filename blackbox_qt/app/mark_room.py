@@ -31,6 +31,7 @@ class MarkRoom:
         self._rates = rates
         self._may_lock = may_lock
         self._segment_s = segment_s
+        self._began_ns = clock.boot_ns()  # what was recorded before is in finished segments
 
     def refusal(self, mark: Mark) -> str:
         """Why this mark cannot be kept, in words; "" when it can."""
@@ -51,7 +52,7 @@ class MarkRoom:
         """Of a camera, from its last finished segment to the end of the mark's time, and of the segment that has it."""
         until = self._clock.boot_ns() if mark.until_ns is None else mark.until_ns
         ends = [s.last_t_ns for s in segments if s.name.camera == camera and s.state == "finished" and s.last_t_ns]
-        left_ns = until - max([mark.from_ns, *ends])
+        left_ns = until - max([mark.from_ns, self._began_ns, *ends])
         return left_ns / NS + self._segment_s if left_ns > 0 else 0.0
 
     def _words(self, count: int, kind: Kind) -> str:

@@ -35,6 +35,7 @@ class MarkStore:
         self._root = root
         self._libraries = libraries
         self._more = more
+        self.revision = 0  # counts changes
         self._marks: dict[str, Mark] = {}
         self._loaded: set[Path] = set()
         self._adopted: set[Path] = set()
@@ -77,6 +78,7 @@ class MarkStore:
             MarkJournal(self._disk, root).append(changed.values())
             with self._lock:
                 self._marks.update(changed)
+                self.revision += 1
 
     def forget(self, is_one: Callable[[Mark], bool]) -> None:
         """Leave nothing of these marks, as when a trip is forgotten; durable on return. Their locks are not touched."""
@@ -89,12 +91,14 @@ class MarkStore:
                     journal.rewrite(left)
             with self._lock:
                 self._marks = {name: mark for name, mark in self._marks.items() if not is_one(mark)}
+                self.revision += 1
 
     def _roots(self) -> set[Path]:
         return {*(library.root for library in self._libraries()), *self._more()}
 
     def _take(self, found: Mapping[str, Mark]) -> None:
         with self._lock:
+            self.revision += 1
             for name, mark in found.items():
                 known = self._marks.get(name)
                 self._marks[name] = mark if known is None else merged(known, mark)

@@ -63,6 +63,8 @@ class Marking:
         self._requests: list[Request] = []
         self._expected: Marks = {}  # what the requests will make of the marks
         self._over = False
+        self._changes = 0  # of what is asked for
+        self._seen: tuple[tuple[int, int], int, tuple[Mark, ...]] | None = None
         self._driving = threading.Lock()  # held while locks are driven: never two at it
         self._wake = threading.Event()
         self._retry = Retry()
@@ -103,14 +105,14 @@ class Marking:
 
     def status(self) -> MarkStatus:
         now = self._clock.boot_ns()
-        marks = self.marks()
-        running = [m for m in marks if m.is_running(self._clock.machine_boot, now)]
+        count, of_today = self._looked()
+        running = [m for m in of_today if m.is_running(self._clock.machine_boot, now)]
         event = max(running, key=lambda m: (not m.whole_trip, m.asked_ns), default=None)
         until = event.until_ns if event else None
         with self._lock:
             waiting = [request.asked_ns for request in self._requests if not request.settles]
         return MarkStatus(
-            count=sum(not m.undone and m.state != "waiting" for m in marks),
+            count=count,
             running=event.id if event else "",
             whole_trip=any(m.whole_trip for m in running),
             left_s=None if until is None else round((until - now) / NS, 1),
@@ -118,6 +120,15 @@ class Marking:
             words=mark_words.WAITING if waiting and now - min(waiting) >= ANSWER_S * NS else "",
             refused=self._locks.refused,
         )
+
+    def _looked(self) -> tuple[int, tuple[Mark, ...]]:
+        """How many hold, and those of this start of the machine: gone through only when something has changed."""
+        now = self.store.revision, self._changes
+        if self._seen is None or self._seen[0] != now:
+            marks = [mark for mark in self.marks() if not mark.undone]
+            of_today = tuple(mark for mark in marks if mark.machine_boot == self._clock.machine_boot)
+            self._seen = now, sum(mark.state != "waiting" for mark in marks), of_today
+        return self._seen[1], self._seen[2]
 
     def _send(self, request: Request) -> Asked:
         request.saved.set_running_or_notify_cancel()  # from here on a cancelled wait leaves the answer alone
@@ -129,6 +140,7 @@ class Marking:
                 request.saved.set_exception(MarkError(mark_words.NOT_SAVED))
             else:
                 self._requests.append(request)
+                self._changes += 1
         self._wake.set()
         return Asked(as_waiting(mark) if mark else NOBODYS, request.saved)
 
@@ -193,6 +205,7 @@ class Marking:
         self._retry.reset()
         with self._lock:
             del self._requests[: len(batch)]
+            self._changes += 1
             self._expected = self.store.marks
             for request in self._requests:
                 expect(self._expected, request)

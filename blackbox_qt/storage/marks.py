@@ -167,7 +167,8 @@ def _mark(line: bytes) -> Iterator[Mark]:
             yield _checked(json.loads(text))
 
 
-_NUMBERS = {"asked_ns": int, "from_ns": int, "until_ns": (int, type(None)), "utc_ns": (int, type(None))}
+_MAYBE = (int, type(None))
+_NUMBERS: dict[str, tuple[type, ...]] = {"asked_ns": (int,), "from_ns": (int,), "until_ns": _MAYBE, "utc_ns": _MAYBE}
 _TEXTS = ("id", "kind", "by", "reason", "note", "machine_boot")
 
 

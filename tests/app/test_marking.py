@@ -395,15 +395,15 @@ def test_what_a_mark_would_keep_is_reckoned_with_what_comes(bench: MarkBench) ->
         asked.append((count, kind))
         return Verdict(count < 10_000, "No room")
 
-    room = MarkRoom(bench.clock, lambda: (bench.library,), lambda: {"front": 10.0, "rear": 1.0}, may_lock, 60)
     first = bench.segment("front", 940, 999)
+    room = MarkRoom(bench.clock, lambda: (bench.library,), lambda: {"front": 10.0, "rear": 1.0}, may_lock, 60)
     size = (bench.root / "000001" / (first.final)).stat().st_size
     mark = bench.mark()
-    # front: to second 1060 since 999, and up to a segment more; rear: the whole window and a segment
-    assert room.bytes_more(mark) == size + 10 * (61 + 60) + (90 + 60)
+    # both since the program's start, second 1000, to second 1060 and up to a segment more
+    assert room.bytes_more(mark) == size + 10 * (60 + 60) + (60 + 60)
     assert room.refusal(mark) == "" and asked[-1] == (room.bytes_more(mark), "manual")
     bench.drive()
-    assert room.bytes_more(mark) == 10 * (61 + 60) + (90 + 60), "what is locked already is not counted again"
+    assert room.bytes_more(mark) == 10 * (60 + 60) + (60 + 60), "what is locked already is not counted again"
     assert room.refusal(replace(mark, until_ns=9000 * NS)) == "No room"
     trip = bench.mark(whole_trip=True)
     segment = bench.library.segments()[0]

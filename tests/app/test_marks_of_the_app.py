@@ -174,3 +174,22 @@ def test_an_undo_in_the_whole_recorder(cars: Callable[..., MarkBox], until: Unti
         car.app.marking.undo(mark.id).answer()
         until(lambda: car.app.keeper.wake() or not car.locked())
     assert car.locked() == {}
+
+
+def test_a_mark_for_which_there_is_no_room_is_refused_and_recording_goes_on(
+    cars: Callable[..., MarkBox], until: Until
+) -> None:
+    class SmallDisk(Disk):
+        def space(self, path: Path) -> tuple[int, int]:
+            return 60_000_000, 80_000_000
+
+    car = cars(disk=SmallDisk())
+    with car.app:
+        car.seconds(5)
+        until(lambda: car.app.keeper.wake() or car.app.retaining.janitor.status.kept_s)
+        mark = car.app.mark("window")
+        assert mark.state == "refused" and mark.words.startswith("Not kept: ")
+        assert car.status().marks.count == 0
+        car.seconds(3)
+        assert car.camera().recording.state == "recording"
+    assert car.locked() == {}

@@ -24,7 +24,8 @@ def settings(folder: Path, *more: str) -> Config:
     """Small pictures, everything in `folder`, any free port of this machine."""
     return load(None, [
         "camera.front.source=pattern:320x240@30", f"storage.data={folder}/data", f"storage.state={folder}/state",
-        "storage.segment_s=3600", "record.threads=1", "web.host=127.0.0.1", "web.port=0", *more,
+        "storage.segment_s=3600", "record.threads=1", "record.bitrate_kbit=400", "web.host=127.0.0.1", "web.port=0",
+        *more,
     ])  # fmt: skip
 
 
