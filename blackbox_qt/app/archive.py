@@ -81,18 +81,22 @@ class Archive:
 
     # While the card is away all of these are left: when it is back they begin anew.
 
+    def _stopping(self) -> bool:
+        return self.keeper.stopping
+
     def _heal(self, library: Library) -> None:
         if not self._store.present():
             return
         software = f"blackbox-qt {blackbox_qt.__version__}"
-        healer = Healer(self._disk, library.root, self._clock, software, self.keeper.rest, self._key.sign)
+        rest, sign = self.keeper.rest, self._key.sign
+        healer = Healer(self._disk, library.root, self._clock, software, rest, sign, self._stopping)
         ours = self._store.ours(library.root)
-        self.healed += heal_library(self._disk, library.root, ours, healer, lambda: self.keeper.stopping)
+        self.healed += heal_library(self._disk, library.root, ours, healer, self._stopping)
 
     def _load(self, library: Library) -> None:
         if not self._store.present():
             return
-        library.load(self.keeper.rest, lambda: self.keeper.stopping)
+        library.load(self.keeper.rest, self._stopping)
         library.settle(self._store.ours(library.root))
         library.save(_WORTH_SAVING)
 

@@ -55,10 +55,18 @@ class Healed:
         return f"{self.name.stem}: it was whole ({self.reason}), and has its final name now{cut}"
 
 
+class Stopped(Exception):
+    """Healing was asked to end; the next start goes on.
+
+    Threads: immutable, any.
+    """
+
+
 class Healer:
     """Heals the unfinished segments of one library. OSError from the disk: what is done is done, the next try goes on.
 
-    `rest` is called between two pieces of work, so that whoever records goes first.
+    `rest` is called between two pieces of work, so that whoever records goes first; then `stop` is asked whether the
+    rest of it should be left to the next start.
 
     Threads: one; blocks on the disk.
     """
@@ -71,18 +79,26 @@ class Healer:
         software: str,
         rest: Callable[[], None] = lambda: None,
         sign: Sign = unsigned,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.quarantine = Quarantine(disk, root)
         self._disk = disk
         self._clock = clock
         self._software = software
-        self._rest = rest
+        self._let_others = rest
+        self._stop = stop
         self._sign = sign
+
+    def _rest(self) -> None:
+        """Between two pieces of work that may be left as they are. Raises Stopped."""
+        self._let_others()
+        if self._stop():
+            raise Stopped
 
     def heal(self, folder: Path, name: SegmentName, *, followed: bool) -> Healed | None:
         """Heal one `.part`; None when another program is writing it, or its final name is taken.
 
-        followed: there are later segments of this camera from the same start.
+        followed: there are later segments of this camera from the same start. Raises Stopped.
         """
         path = folder / name.part
         if self._disk.exists(folder / name.final):

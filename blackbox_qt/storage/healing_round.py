@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blackbox_qt.storage import library_scan, sidecar
 from blackbox_qt.storage.disk import Disk, StorageError, words_for
-from blackbox_qt.storage.healing import Healed, Healer
+from blackbox_qt.storage.healing import Healed, Healer, Stopped
 from blackbox_qt.storage.segment import PART, SegmentName
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ def heal_library(
                 return healed
             try:
                 one = what()
+            except Stopped:
+                return healed
             except OSError as error:
                 troubles.append(words_for(error, folder))
                 continue

@@ -18,6 +18,7 @@ MOST_FILES = 200
 _NAME = re.compile(r"(\d{6,9})-(.+)")
 _INCOMING = "incoming.tmp"  # only ever one: the next one is written over what a crash left
 _CHUNK = 1 << 18
+_SYNC = 1 << 22  # bytes: more than that in one sync, and the Writer's own would wait behind it
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -110,6 +111,8 @@ class Quarantine:
         try:
             for at in range(0, new.bytes, _CHUNK):
                 disk.write(fd, [disk.read_at(source, min(_CHUNK, new.bytes - at), start + at)])
+                if at % _SYNC == _SYNC - _CHUNK:
+                    disk.datasync(fd)
                 rest()
             disk.datasync(fd)
         finally:

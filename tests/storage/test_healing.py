@@ -375,3 +375,18 @@ def test_it_rests_between_pieces(tmp_path: Path) -> None:
 
 def test_without_a_library_there_is_nothing_to_do(tmp_path: Path) -> None:
     assert heal(tmp_path) == []
+
+
+def test_it_stops_in_the_middle_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    part = torn(tmp_path, bytes(2 << 20))
+    root, steps = tmp_path / "recordings", list[int]()
+    frames = verify(Disk(), part).frames
+    for patience in range(1, 40):
+        steps.clear()
+        healer = Healer(Disk(), root, FakeClock(), "h", lambda: steps.append(1), stop=lambda: len(steps) >= patience)  # noqa: B023
+        if heal_library(Disk(), root, (), healer):
+            break
+        assert part.exists() and verify(Disk(), part).frames == frames
+    assert patience > 10
+    assert verify(Disk(), part.with_name(NAME.final)).frames == frames
+    assert list(quarantine(tmp_path).values()) == [bytes(2 << 20)]
