@@ -22,7 +22,7 @@ Arch = Literal["arm64", "amd64"]
 
 # udev and what follows it: a Pi has them all; the agent is Python, as is the program.
 SYSTEM = """
-systemd-sysv libpam-systemd dbus polkitd udev kmod procps iproute2 netbase python3 ca-certificates e2fsprogs
+systemd-sysv libpam-systemd dbus polkitd udev kmod procps iproute2 netbase python3 e2fsprogs
 """
 MACHINE = ("busybox-static",)  # for the initial disk of the emulated machine
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -38,10 +38,10 @@ apt-get -qq download "$name"
 def root(arch: Arch) -> Path:
     """The unpacked and configured Debian, made now if it is not there: for reading and copying. Raises LabError."""
     folder = build.cache() / f"bare-{arch}-{_key(arch)}"
-    with build._alone():
-        if not (folder / "whole").exists():
-            _build(arch, folder)
-        os.utime(folder)
+    if not (folder / "whole").exists():
+        with build._alone():
+            if not (folder / "whole").exists():
+                _build(arch, folder)
     return folder / "root"
 
 
@@ -92,7 +92,9 @@ def _unpack(arch: Arch, made: Path) -> None:
             [
                 "mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--architectures={arch}",
                 "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
-                "--aptopt=Acquire::Retries \"3\"", "--dpkgopt=force-unsafe-io", "--skip=cleanup/apt/lists",
+                # Questions are not asked here, and looking for them takes a minute of emulation.
+                "--aptopt=#clear DPkg::Pre-Install-Pkgs", "--aptopt=Acquire::Retries \"3\"",
+                "--dpkgopt=force-unsafe-io", "--skip=check/qemu,cleanup/apt/lists",
                 "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
                 "--dpkgopt=path-exclude=/usr/share/locale/*", f"--keyring={KEYRING}",
                 f"--include={','.join(names)}", "trixie", str(made), f"deb {build.mirror()} trixie main",

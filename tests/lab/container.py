@@ -28,7 +28,7 @@ class Container:
         self._command = [
             "setpriv", "--pdeathsig", "KILL",  # it goes with us, however we go
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=copy-host",
-            f"--directory={root}", f"--bind={out}:/out", "--boot",
+            f"--directory={root}", "--machine=blackbox-lab", f"--bind={out}:/out", "--boot",
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._first = 0  # the number that its PID 1 has here
@@ -61,7 +61,7 @@ class Container:
             "--net",
             "--pid",
             "--root",
-            "--wd=/",
+            "--wdns=/",
         ]
         clean = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
                  "DEBIAN_FRONTEND=noninteractive"]  # fmt: skip

@@ -25,7 +25,7 @@ from tests.lab.guest.program import lost, numbers, openings, records
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.keeps,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(not os.environ.get("BLACKBOX_PROVE"), reason="long: BLACKBOX_PROVE=1 ./dev lab -k package"),
 ]
 
@@ -35,15 +35,17 @@ in_machine = pytest.mark.parametrize("box", [MACHINE], indirect=True, scope="mod
 
 CONFIG = "/etc/blackbox-qt/config.toml"
 STATE = "/var/lib/blackbox-qt"
-# The emulated encoder's pace. Which camera it is the box finds out by itself.
+# The emulated machine's pace, on a PC that may have other things to do. Which camera it is the box finds out by itself.
 SLOW_CAMERA = f"""
+mkdir -p /etc/systemd/system/{UNIT}.service.d
+printf '[Service]\\nTimeoutStartSec=600\\nWatchdogSec=40\\n' >/etc/systemd/system/{UNIT}.service.d/lab.conf
 sed -i -e 's|^width = 1920|width = 320|' -e 's|^height = 1080|height = 180|' -e 's|^fps = 30|fps = 10|' {CONFIG}
 echo vivid >/etc/modules-load.d/vivid.conf
 echo 'options vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0 num_outputs=0' >/etc/modprobe.d/vivid.conf
 """
-# As docs/INSTALL.md has it, but for the disk's name.
+# As docs/INSTALL.md has it, but for the disk's name and the patience.
 CARD = """
-echo '/dev/disk/by-id/virtio-data /srv/blackbox ext4 noatime,nofail,x-systemd.device-timeout=30s 0 2' >>/etc/fstab
+echo '/dev/disk/by-id/virtio-data /srv/blackbox ext4 noatime,nofail,x-systemd.device-timeout=300s 0 2' >>/etc/fstab
 """
 PATTERN = f"""
 sed -i -e 's|^source = "auto"|source = "pattern:640x360@30"|' {CONFIG}
@@ -143,19 +145,23 @@ def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @contextmanager
 def started_machine(folder: Path, figures: Figures) -> Iterator[Box]:
     """apt installs the package on the system's disk before that is booted, as a maker of a card's image does."""
-    deb, root, began = built("arm64"), bare.copy_of("arm64", folder / "root"), time.monotonic()
-    shutil.copy(deb, root / "tmp")
-    with foreign.arm64():
-        said = foreign.run_in(root, f"apt-get install -y --no-install-recommends /tmp/{deb.name}", 900)
-        foreign.run_in(root, f"rm /tmp/*.deb; apt-get clean; {SLOW_CAMERA}{CARD}", 60)
-    figures["apt brought (arm64)"] = sum(line.startswith("Setting up") for line in said.splitlines())
-    figures["apt install, s (user emulation)"] = round(time.monotonic() - began)
-    image = bare.bootable(root, folder / "image")
-    shutil.rmtree(root)
+    image = bare.bootable(installed(folder / "root", figures), folder / "image")
+    shutil.rmtree(folder / "root")
     began = time.monotonic()
     with EmulatedBox(image) as running:
         figures["power on to the lab's agent, s (emulated)"] = round(time.monotonic() - began)
         yield running
+
+
+def installed(root: Path, figures: Figures) -> Path:
+    deb, root, began = built("arm64"), bare.copy_of("arm64", root), time.monotonic()
+    shutil.copy(deb, root / "tmp")
+    with foreign.arm64():
+        said = foreign.run_in(root, f"apt-get install -y --no-install-recommends /tmp/{deb.name}", 1500)
+        foreign.run_in(root, f"rm /tmp/*.deb; apt-get clean; {SLOW_CAMERA}{CARD}", 60)
+    figures["apt brought (arm64)"] = sum(line.startswith("Setting up") for line in said.splitlines())
+    figures["apt install, s (user emulation)"] = round(time.monotonic() - began)
+    return root
 
 
 @contextmanager
@@ -168,7 +174,7 @@ def started_container(folder: Path, figures: Figures) -> Iterator[Box]:
     with ContainerBox(root, folder / "out") as first:
         began = time.monotonic()
         first.sh("apt-get -qq update", 120)
-        first.sh("apt-get install -y /out/first.deb grim 2>&1", 600)
+        first.sh("apt-get install -y --install-recommends /out/first.deb grim 2>&1", 900)
         figures["apt install, s (container)"] = round(time.monotonic() - began)
         look_at_new_box(first)
         first.sh(PATTERN + SURROUNDINGS)
@@ -196,7 +202,8 @@ def test_it_records_from_power_on(box: Box, figures: Figures) -> None:
     box.until_active()
     began = int(box.show("InactiveExitTimestampMonotonic")) / 1e6
     where = "emulated" if isinstance(box, EmulatedBox) else "container"
-    figures[f"boot to unit start, s ({where})"] = round(began, 1)
+    systemd = int(box.sh("systemctl show -P UserspaceTimestampMonotonic")) / 1e6
+    figures[f"systemd's start to unit start, s ({where})"] = round(began - systemd, 1)
     safe = box.moments("first fragment safe")[0]
     figures[f"unit start to first durable fragment, s ({where})"] = round(safe - began, 1)
     assert box.records(), box.journal()
@@ -270,22 +277,24 @@ def test_a_dead_screen_comes_back_and_so_does_the_window(box: Box) -> None:
 
 @in_container
 def test_a_card_comes_and_goes_and_the_recorder_stays(box: Box) -> None:
-    """The mount is wanted, not required, and what is mounted later is seen inside the sandbox."""
+    """What is mounted later is seen in the sandbox; the mount is wanted, not required; the ring can be written."""
     pid = box.show("MainPID")
-    box.sh("mkdir -p /var/card && touch /var/card/here && chown -R blackbox: /var/card && chmod 750 /var/card")
-    box.sh("mount --bind /var/card /srv/blackbox")
-    assert "here" in box.sh(f"ls /proc/{pid}/root/srv/blackbox"), "a card that comes late is seen"
+    box.sh("mount -t tmpfs -o size=2g,mode=750,uid=blackbox,gid=blackbox card /srv/blackbox")
+    box.until("ls /srv/blackbox", "demo", 20)
+    assert box.records("/srv/blackbox"), box.journal()
     box.sh("umount --lazy /srv/blackbox")
-    box.until("systemctl show -P ActiveState srv-blackbox.mount | sed s/^/is-/", "is-inactive", 10)
-    assert "here" not in box.sh(f"ls /proc/{pid}/root/srv/blackbox")
+    box.until(f"systemctl show -P StatusText {UNIT} | tr A-Z a-z", "card missing", 20)
+    assert box.records(f"{STATE}/emergency"), box.journal()
     assert box.show("MainPID") == pid, "a pulled card must not end recording"
-    assert box.records(), box.journal()
+    box.sh("mount -t tmpfs -o size=2g,mode=750,uid=blackbox,gid=blackbox card /srv/blackbox")
+    box.until(f"journalctl --no-pager -b -u {UNIT}", "card is", 20)
+    assert box.records("/srv/blackbox"), box.journal()
 
 
 def test_a_recorder_that_hangs_is_ended_and_records_again(box: Box, figures: Figures) -> None:
     pid, safe = box.show("MainPID"), len(box.moments("first fragment safe"))
     hung = float(box.sh(f"kill -STOP {pid}; cut -d' ' -f1 /proc/uptime"))
-    box.until(f"journalctl --no-pager -b -u {UNIT}", "Watchdog timeout", 30)
+    box.until(f"journalctl --no-pager -b -u {UNIT}", "Watchdog timeout", 30)  # WatchdogSec= is 15
     box.until(f"journalctl --no-pager -b -u {UNIT} | grep -c 'first fragment safe'", f"{safe + 1}", 60)
     box.until_active()
     assert box.show("MainPID") != pid
