@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 all is as it should be, 1 it is not."""
     args = _parser().parse_args(argv)
     logging.basicConfig(filename=args.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # the small disk must be unmounted
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     keep_pictures()
     begin = time.monotonic()
@@ -121,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hours", type=float, default=24, help="of recorded time (24)")
     parser.add_argument("--cameras", type=int, default=2, choices=range(1, 5), help="(2)")
     parser.add_argument("--fps", type=float, default=10, help="of each; more takes longer (10)")
-    parser.add_argument("--disk-mb", type=int, default=256, help="size of the small disk (256)")
+    parser.add_argument("--disk-mb", type=int, default=112, help="size of the small disk (112)")
     parser.add_argument("--log", default="/dev/null", help="where the program's log goes (nowhere)")
     return parser
 

@@ -73,13 +73,29 @@ def watched(stage: Stage) -> None:
     stage.watch(0)
 
 
+def marked(stage: Stage) -> None:
+    """MARK, and twice that: one event."""
+    stage.app.marking.ask("soak", "a bang")
+    stage.run(40)
+    stage.app.marking.ask("soak", "and again")
+    stage.run(100)
+
+
+def unmarked(stage: Stage) -> None:
+    """The oldest mark is taken back."""
+    marks = [mark for mark in stage.app.marking.marks() if not mark.undone and mark.state != "waiting"]
+    if marks:
+        stage.app.marking.undo(marks[0].id)
+
+
 def clock_jumps(stage: Stage) -> None:
     """The wall clock was wrong by a day."""
     stage.clock.utc_offset_ns += random.Random(stage.clock.boot_ns()).choice([-1, 1]) * 86_400 * 10**9
 
 
 EVENTS: tuple[Event, ...] = (
-    lost_frames, watched, stall, haste, card_error, unplugged, paused, silence, long_stall, clock_jumps,
+    lost_frames, marked, watched, stall, haste, marked, card_error, unplugged, paused, silence, long_stall, unmarked,
+    clock_jumps,
 )  # fmt: skip
 EVERY_S = 900.0
 

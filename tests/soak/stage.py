@@ -21,6 +21,7 @@ from .disk import SoakDisk
 
 ROOM = 2  # frames that may wait for the encoder before the next one is made: nothing is lost by haste
 QUEUE_S = 1.0  # of video that may wait for the disk
+KEEPER_S = 10.0  # of recorded time between two rounds of the keeper, which sleeps by the machine's
 PATIENCE = 1000  # looks of half a millisecond without any progress
 
 
@@ -136,6 +137,8 @@ class Stage:
                 self._frame(name, camera)
             if self._ticks % 8 == 0:
                 self._wait_for_the_disk()
+            if self._ticks % round(KEEPER_S * self.fps) == 0:
+                self.app.keeper.wake()
 
     def _frame(self, name: str, camera: Camera) -> None:
         source = self.sources[name]
