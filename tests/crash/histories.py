@@ -19,7 +19,7 @@ from tests.storage.fakes import SECOND, Bench, clip, steady
 
 from .disk import FaultyRecordingDisk, Op, RecordingDisk
 from .model import State, world_at
-from .restart import Restart
+from .restart import Restart, move
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class History:
 class Scene:
     """A recording under way on a disk with a log."""
 
-    def __init__(self, root: Path, disk: RecordingDisk, **settings: object) -> None:
+    def __init__(self, root: Path, disk: RecordingDisk, place: str = "car", **settings: object) -> None:
         self.root = root
         self.disk = disk
         self.promises: list[Promise] = []
-        self.bench = Bench(root / "car", disk, **settings)
-        self.library = Library(disk, root / "car" / "recordings", self.bench.clock)
+        self.bench = Bench(root / place, disk, **settings)
+        self.library = Library(disk, root / place / "recordings", self.bench.clock)
         self.marking = Marking(
             self.bench.clock, disk, MarksConfig(), lambda: self.library.root, lambda: (self.library,), lambda: {"front"}
         )
@@ -194,6 +194,20 @@ def deleted(root: Path, disk: RecordingDisk) -> History:
     scene.feed(all_of[60:], all_of)
     scene.finish(all_of)
     return scene.history("deleted")
+
+
+@history
+def moved(root: Path, disk: RecordingDisk) -> History:
+    """Recorded in the ring while the card was missing, one segment locked, one left open; the card is back."""
+    scene, all_of = Scene(root, disk, "ring", segment_s=0.5), packets(45)
+    scene.feed(all_of[:30], all_of)
+    scene.decide(scene.library.segments()[0].name, 1)
+    scene.feed(all_of[30:], all_of)
+    scene.bench.recording.abandon()
+    disk.mkdir(root / "car")
+    disk.sync_dir(root)
+    move(disk, root, scene.bench.clock)
+    return scene.history("moved")
 
 
 @history

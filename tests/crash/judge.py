@@ -38,10 +38,11 @@ def lay_out(state: State, world: World, target: Path) -> Path:
 def problems(history: History, state: State, data: Path, *, play: bool) -> list[str]:
     """Start the program again, look, and say what was promised and is not there; also whether it can be recorded on."""
     holding = history.holding(state.point)
-    if not data.is_dir():
+    if not data.is_dir() and not data.with_name("ring").is_dir():
         return [f"the data folder is gone with {len(holding)} promises"] if holding else []
     parts = [(path.relative_to(data), path.read_bytes()) for path in data.rglob(f"*{PART}")]
-    parts += [(op.path.relative_to("car"), op.data) for op in history.log[: history.begin] if op.path.suffix == PART]
+    found_there = [op for op in history.log[: history.begin] if op.path.suffix == PART]
+    parts += [(op.path.relative_to("car"), op.data) for op in found_there if op.path.is_relative_to("car")]
     again = Restart(data)
     again.run()
     found = check_paths([data])
@@ -121,7 +122,8 @@ def _unlisted(found: CheckResult, again: Restart) -> list[str]:
 
 def _reused(log: Sequence[Op], data: Path) -> list[str]:
     """The next name must be new, also when files with earlier names did not survive."""
-    given = {name for op in log if (name := SegmentName.parse(op.path.name)) and op.kind in ("open", "found")}
+    opened = [op.path for op in log if op.kind in ("open", "found") and op.path.is_relative_to("car")]
+    given = {SegmentName.parse(path.name) for path in opened}
     place = Store(Disk(), data).place("front", "camera").name
     return [f"{place.stem} is given a second time"] if place in given else []
 

@@ -11,7 +11,23 @@ from blackbox_qt.storage.healing import Healer
 from blackbox_qt.storage.healing_round import heal_library
 from blackbox_qt.storage.journal import Journal
 from blackbox_qt.storage.library import Library
+from blackbox_qt.storage.moving import Mover
+from blackbox_qt.storage.ring import Kept, Ring, RingSettings
 from tests.storage.fakes import SECOND, FakeClock
+
+
+def move(disk: Disk, root: Path, clock: FakeClock) -> None:
+    """What the ring holds goes to the card, as the keeper does it."""
+    ring = Ring(disk, root / "ring", RingSettings(), lambda library: 0)
+
+    def heal(kept: Kept) -> bool:
+        healer = Healer(disk, kept.folder.parent, clock, "the next start")
+        return healer.heal(kept.folder, kept.name, followed=False) is not None
+
+    mover = Mover(disk, ring, root / "car", heal)
+    while mover.step(1 << 20):
+        pass
+
 
 LATER_NS = 5000 * SECOND
 
@@ -31,6 +47,10 @@ class Restart:
         )
 
     def run(self) -> None:
+        ring = self.root.parents[1] / "ring"
+        if ring.is_dir():
+            self.disk.mkdir(self.root.parent)
+            move(self.disk, ring.parent, self.clock)
         if self.root.is_dir():
             self.heal()
             self.library.load()

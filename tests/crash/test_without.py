@@ -24,12 +24,12 @@ def first_problem(
 ) -> str:
     """What the proof finds first in a history on such a disk; "" when it finds nothing.
 
-    after: look only behind the first operation of this kind, and at random.
+    after: look only behind the first operation that begins like this, and at random.
     """
     root = memory / "told"
     root.mkdir()
     history = tell(name, root, make)
-    since = next((i for i, op in enumerate(history.log, 1) if op.kind == after), 0)
+    since = next((i for i, op in enumerate(history.log, 1) if after and re.match(after, str(op))), 0)
     for state, world in states(history, variants=4):
         if state.point < since or (after and state.variant in CORNERS):
             continue
@@ -104,21 +104,14 @@ def test_without_the_sync_of_its_journal_a_mark_is_lost(memory: Path) -> None:
     assert "does not keep" in first_problem("marked", memory, unsynced("marks"))
 
 
+def test_without_the_sync_of_its_copy_a_segment_of_the_ring_is_lost(memory: Path) -> None:
+    found = first_problem("moved", memory, unsynced(r".*\.moving"), "rename .*moving")
+    assert re.search("durable frames are gone|damaged|unreadable", found)
+
+
 def test_without_the_sync_of_its_journal_a_deletion_is_a_riddle(memory: Path) -> None:
     found = first_problem("deleted", memory, unsynced(r"journal-.*"), "unlink")
     assert "the journal does not tell" in found
-
-
-def test_without_the_sync_after_a_deletion_the_chain_has_a_hole(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two deletions in another order: the younger segment is gone, the older one is there."""
-    real = FaultyRecordingDisk.sync_dir
-
-    def seldom(self: FaultyRecordingDisk, path: Path) -> None:
-        if self.log[-1].kind != "unlink":
-            real(self, path)
-
-    monkeypatch.setattr(FaultyRecordingDisk, "sync_dir", seldom)
-    assert "which is not here" in first_problem("deleted", memory, after="unlink")
 
 
 def test_without_the_quarantine_bytes_vanish(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
