@@ -37,7 +37,7 @@ class Archive:
         self._disk = disk
         self._store = store
         self._clock = clock
-        self._key = key
+        self.sign = key.sign  # for whoever heals
         for library in self.libraries.values():
             library.sign_date = key.sign_date
         self.keeper.first("device key", key.load)  # before the healing, which signs
@@ -88,7 +88,7 @@ class Archive:
         if not self._store.present():
             return
         software = f"blackbox-qt {blackbox_qt.__version__}"
-        rest, sign = self.keeper.rest, self._key.sign
+        rest, sign = self.keeper.rest, self.sign
         healer = Healer(self._disk, library.root, self._clock, software, rest, sign, self._stopping)
         ours = self._store.ours(library.root)
         self.healed += heal_library(self._disk, library.root, ours, healer, self._stopping)

@@ -132,7 +132,7 @@ class Emergency:
         assert self.ring is not None and self._archive is not None
         software = f"blackbox-qt {blackbox_qt.__version__}"
         rest = self._archive.keeper.rest
-        healer = Healer(self._disk, self.ring.folder / kept.library, self._clock, software, rest)
+        healer = Healer(self._disk, self.ring.folder / kept.library, self._clock, software, rest, self._archive.sign)
         return healer.heal(kept.folder, kept.name, followed=True) is not None
 
     # ---- taking it out

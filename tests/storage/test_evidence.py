@@ -131,6 +131,7 @@ def test_a_forged_segment_in_the_middle_breaks_the_chain(copy: list[Path], tmp_p
     result = check_paths([tmp_path])
     assert not result.ok
     assert "does not continue the front-000001-00002 that is here: one of them was changed" in text(result)
+    assert verdicts(result) == ["signed", "unsigned", "signed", "signed"], "no signature reaches over a broken link"
 
 
 def test_a_signature_that_was_taken_away_is_missed_by_the_next_segment(copy: list[Path], tmp_path: Path) -> None:
