@@ -102,7 +102,7 @@ def test_a_prepared_one_counts_where_the_one_in_place_is_gone(tmp_path: Path) ->
     prepared.write_bytes(sidecar.encode(Sidecar(NAME.stem).with_lock(LOCK)))
     assert sidecar.read(Disk(), tmp_path, NAME).locks == (LOCK,)
     disk = FaultDisk()
-    disk.fail("datasync")  # while the next one is prepared over it
+    disk.fail("write")  # the next one is prepared where it was
     with pytest.raises(OSError):
         sidecar.change(disk, tmp_path, NAME, finish)
     assert sidecar.read(Disk(), tmp_path, NAME).locks == (LOCK,)
