@@ -169,9 +169,17 @@ def test_a_card_that_is_taken_out_politely_is_unmounted_and_whole(
     possible_alarms += ["healing", "reading", "frames lost so far"]
     with recorder(card, tmp_path) as app:
         until(lambda: recording(app))
+        unmount, open_then = app.emergency._unmounting.unmount, list[Path]()
+
+        def look(point: Path, number: int) -> str:
+            open_then.extend(point.rglob("*.part"))
+            return unmount(point, number)
+
+        app.emergency._unmounting.unmount = look  # type: ignore[method-assign]
         app.emergency.remove()
         until(lambda: app.status().card.state == "removed" and not app.status().card.doing, 20)
         assert app.status().card.words.endswith("and it is unmounted.")
+        assert open_then == [], "every file was finished before"
         assert not card.point.is_mount() and list(card.point.iterdir()) == []
         run_fsck(card)
         until(lambda: recording(app) and strip(app.status()).title == "CARD REMOVED")

@@ -251,14 +251,14 @@ def test_a_removed_card_that_stays_in_is_used_again_when_asked(tmp_path: Path, e
 def test_a_look_that_was_under_way_does_not_undo_a_removal(tmp_path: Path, expected_alarms: list[str]) -> None:
     expected_alarms.append("Card removed: put it back")
     bench = Slot(tmp_path)
-    device = bench.seam.device
+    bench.card._doubted = True  # so that the look asks the disk last
+    unlink = bench.seam.unlink
 
-    def asked_meanwhile(path: Path) -> int:
-        bench.seam.device = device  # type: ignore[method-assign]
+    def asked_meanwhile(path: Path) -> None:
         bench.card.remove()
-        return device(path)
+        unlink(path)
 
-    bench.seam.device = asked_meanwhile  # type: ignore[method-assign]
+    bench.seam.unlink = asked_meanwhile  # type: ignore[method-assign]
     bench.look()
     assert bench.card.state == "removed"
 

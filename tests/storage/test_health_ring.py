@@ -86,6 +86,16 @@ def test_whatever_is_noted_has_room_or_is_refused(number: int, body: dict[str, o
             assert again[1][key] == value
 
 
+@pytest.mark.parametrize("bit", range(8))
+def test_every_changed_bit_is_seen(bit: int) -> None:
+    data = packed(41, {"celsius": 51, "words": "CARD MISSING"})
+    used = len(data.rstrip(b"\0"))
+    for at in range(used):
+        changed = bytes([*data[:at], data[at] ^ 1 << bit, *data[at + 1 :]])
+        again = unpacked(changed)
+        assert again is None or again == unpacked(data), at
+
+
 @given(st.binary(max_size=3 * RECORD))
 def test_rubbish_is_no_record(data: bytes) -> None:
     assert unpacked(data) is None
