@@ -123,6 +123,7 @@ _ENDED = {
     "paused": "recording was paused",
     "stream-changed": "the camera was started anew",
     "clock-changed": "the camera's clock went back",
+    "cut": "cut on demand",
     "moved": "recording went on elsewhere",
 }
 
