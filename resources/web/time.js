@@ -6,7 +6,7 @@ export async function tellTime() {
   try {
     const { nonce } = await send({ utc_ms: Date.now() });
     if (nonce) await send({ utc_ms: Date.now(), nonce }); // read after the answer came: the box measures how long this takes
-  } catch { /* the box knows better, or this is its own screen */ }
+  } catch { /* the box does not take it, or is gone: its status says so */ }
 }
 
 async function send(body) {

@@ -13,8 +13,9 @@ import pytest
 
 from blackbox_qt.app.fault_status import AlarmStatus
 from blackbox_qt.app.status import MarkStatus
+from blackbox_qt.web import times
 
-from .conftest import Box
+from .conftest import Box, running, settings
 
 webdriver = pytest.importorskip("selenium.webdriver")
 Until = Callable[..., None]
@@ -270,3 +271,14 @@ def test_a_snapshot_is_saved_under_a_name_with_its_time(phone: Any, tmp_path: Pa
     (saved,) = (path for path in tmp_path.iterdir() if path.suffix == ".jpg")
     assert text(phone, "notice") == f"Saved {saved.name}"
     assert saved.name.startswith("front_2")
+
+
+def test_a_phone_that_opens_the_page_tells_the_time(
+    chromium: Any, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(times, "_visitor", lambda _: "10.42.0.7")
+    with running(settings(tmp_path)) as own:
+        chromium.get(own.server.sign_in_address)
+        until(lambda: [one.source for one in own.app.time.mine if one.source == "phone"] == ["phone"])
+        assert complaints(chromium) == []
+        leave(chromium, own, until)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,10 +105,11 @@ def test_a_phone_tells_its_time_and_the_status_believes_it(
     if box.app.clock.anchor().source in ("gps", "ntp", "rtc"):
         pytest.skip("this machine's clock is trusted more than a phone's")
     assert tell(phone).startswith("The box knows the time: ")
+    until(lambda: box.owner().ask("/api/v1/status").json["utc_source"] == "phone")
     status = box.owner().ask("/api/v1/status").json
     assert status["utc_source"] == status["time"]["source"] == "phone"
-    assert abs(status["utc_ns"] / NS - time.time()) < 1
-    assert status["time"]["words"].endswith("· phone ±1 s") and 0.5 < status["time"]["uncertainty_s"] < 1
+    assert abs(status["utc_ns"] / NS - time.time()) < 5
+    assert re.search(r"· phone ±[1-4] s$", status["time"]["words"]) and 0.5 < status["time"]["uncertainty_s"] < 4
     tell(phone, 86_400)  # the one whose round trip was shorter is believed more
     looked = box.owner().ask(TIME).json
     assert [(one["source"], one["by"]) for one in looked["witnesses"]][-2:] == [("phone", "10.42.0.7")] * 2
@@ -149,7 +151,8 @@ def test_who_may_tell_it(box: Box, phone: Visitor) -> None:
 def test_the_boxs_own_browser_proves_nothing(box: Box) -> None:
     browser = box.browser()
     got = browser.ask(TIME, "POST", {"utc_ms": NOON_MS}, Origin=browser.origin)
-    assert (got.status, got.error) == (409, words.OWN_CLOCK)
+    assert (got.status, got.json) == (200, {"nonce": "", "words": words.OWN_CLOCK})
+    assert box.app.time.mine == ()
 
 
 @pytest.mark.parametrize(
