@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from blackbox_qt.doctor.case import Case
 from blackbox_qt.doctor.finding import Finding, broken, look, ok, worst
 from blackbox_qt.doctor.mounts import Mount, disk_of, existing, mount_of
+from blackbox_qt.storage.holdings import policy
+from blackbox_qt.storage.shelf import Space
 
 _IN_MEMORY = ("tmpfs", "ramfs", "overlay", "squashfs")
 _NO_JOURNAL = ("exfat", "vfat", "msdos", "fuseblk", "ntfs3", "ntfs")
@@ -114,12 +117,23 @@ def judge_space(case: Case, free: int, total: int) -> Finding:
     data = {"free_bytes": free, "total_bytes": total, "hours": round(hours, 2)}
     part = f" ({100 * free / total:.0f} %)" if total else ""
     text = f"{free / _GB:.1f} GB of {total / _GB:.1f} GB free{part}: {_hours(hours)} of recording as configured"
+    if case.config.retention.enabled:
+        return _ring(case, free, total, text, data)
     clear = f"Move recordings in {case.data} elsewhere or delete them, or take a larger card."
     if hours < 1 / 12:
         return broken(text, f"There is no room to record. {clear}", **data)
     if hours < 2 or free < total * 0.05:
         return look(text, f"A file system that is nearly full also becomes slow. {clear}", **data)
     return ok(text, **data)
+
+
+def _ring(case: Case, free: int, total: int, text: str, data: dict[str, Any]) -> Finding:
+    """The oldest makes room: a card that is nearly full is as it should be, one that is fuller than that is not."""
+    low = policy(case.config.retention, 0).low(Space(free, total))
+    if free < low // 2:
+        words = f"Nothing on it may be deleted? `blackbox-qt retention` says; take other files in {case.data} off it."
+        return broken(f"{text}; less than the recorder keeps free", words, **data)
+    return ok(f"{text}; then the oldest makes room", **data)
 
 
 def _hours(hours: float) -> str:

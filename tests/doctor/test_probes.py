@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from blackbox_qt.config_retention import RetentionConfig
 from blackbox_qt.core.holders import Holder
 from blackbox_qt.doctor import board, cameras, card, clocks, network, power, screen, services, versions
 from blackbox_qt.doctor.finding import Finding
@@ -380,6 +381,18 @@ def test_the_cards_wear(pi: Tree, life: str, end: str, state: str, words: str) -
      (1e8, 256e9, "broken", "2 minutes"), (0, 256e9, "broken", "0 minutes")],
 )  # fmt: skip
 def test_hours_of_recording(pi: Tree, free: float, total: float, state: str, words: str) -> None:
+    case = pi.case()
+    kept = case.config.model_copy(update={"retention": RetentionConfig(enabled=False)})
+    found = card.judge_space(replace(case, config=kept), int(free), int(total))
+    assert found.state == state and words in found.found, found.found
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "state", "words"),
+    [(200e9, 256e9, "ok", "55.6 hours"), (5e9, 256e9, "ok", "then the oldest makes room"),
+     (2e9, 256e9, "broken", "less than the recorder keeps free"), (0, 256e9, "broken", "0 minutes")],
+)  # fmt: skip
+def test_a_card_that_turns_is_nearly_full_and_well(pi: Tree, free: float, total: float, state: str, words: str) -> None:
     found = card.judge_space(pi.case(), int(free), int(total))
     assert found.state == state and words in found.found, found.found
 
