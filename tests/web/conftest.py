@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from blackbox_qt.commands.run import SWITCH_INTERVAL_S
 from blackbox_qt.config import Config, load
 from blackbox_qt.web.listen import listen
 from blackbox_qt.web.server import Server, _abort
+from tests.conftest import descriptors
 
 from .fakes import HandSink, Visitor, hand_app
 
@@ -77,7 +79,12 @@ def running(config: Config, app: Any = None) -> Iterator[Box]:
 @pytest.fixture(scope="session")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """One for many tests: they leave it recording and with nobody watching."""
-    with running(settings(tmp_path_factory.mktemp("box"))) as made:
+    with running(settings(tmp_path_factory.mktemp("box"), "health.every_s=1")) as made:
+        pause = threading.Event()
+        for _ in range(1000):  # its first note opens a file that stays open: not in the middle of somebody's test
+            if any(what.endswith("/state/health") for what in descriptors().values()):
+                break
+            pause.wait(0.01)
         yield made
 
 
