@@ -87,7 +87,7 @@ class StorageConfig(Section):
     state: Path = Field(
         Path("~/.local/state/blackbox-qt"),
         strict=False,
-        description="folder for the access key; never on a card that is taken out",
+        description="folder for keys, notes and the emergency ring; never on a card that is taken out",
     )
     segment_s: float = Field(60, ge=2, le=3600, description="s, length of one file")
     fragment_ms: int = Field(
