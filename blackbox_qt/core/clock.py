@@ -20,8 +20,8 @@ class Anchor:
     """
 
     boot_ns: int  # CLOCK_BOOTTIME, ns
-    utc_ns: int  # CLOCK_REALTIME, ns since 1970-01-01 UTC
-    source: str  # "ntp": disciplined by the kernel; "unsynced": nobody vouches for it
+    utc_ns: int  # ns since 1970-01-01 UTC; CLOCK_REALTIME, or what somebody else says who is trusted more
+    source: str  # one of core.trust.TRUST ("ntp": the kernel says so); "unsynced": nobody vouches for it
     uncertainty_ns: int | None  # None: unknown
 
 
