@@ -71,6 +71,7 @@ class Emergency:
         self._doing = ""
         self._said = ""  # how the removal went
         self._lock = threading.Lock()
+        self._looking = threading.Lock()  # one look at a time
         self._worker: Worker | None = None
         self._idle_until_ns = 0
         self._was_away = False
@@ -86,7 +87,8 @@ class Emergency:
 
     def look(self) -> None:
         """Is it there? About once a second."""
-        self.card.look()
+        with self._looking:
+            self.card.look()
         self._refuse_a_ring_on_the_card()
         if self.card.state == "fine":
             self._said = ""
@@ -230,7 +232,8 @@ class Emergency:
         point = self.card.point
         words = "" if point is None else self._unmounting.mount(point)
         self.card.use()
-        self._said = f"The card could not be mounted: {words}." if words else ""
+        self._said = f"The card could not be mounted: {words.rstrip('.')}." if words else ""
+        self.look()
 
     # ---- how it is
 

@@ -34,7 +34,8 @@ def run_card(args: argparse.Namespace) -> int:
         return refuse(error, Exit.FAILED)
     for line in lines(told):
         print(line)
-    return Exit.FAILED if told["state"] in ("missing", "broken") else Exit.OK
+    bad = ("missing", "broken", "removed") if args.action == "use" else ("missing", "broken")
+    return Exit.FAILED if told["state"] in bad else Exit.OK
 
 
 def _when_done(config: Config) -> dict[str, Any]:
