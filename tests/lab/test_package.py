@@ -156,9 +156,9 @@ def started_machine(folder: Path, figures: Figures) -> Iterator[Box]:
 def installed(root: Path, figures: Figures) -> Path:
     deb, root, began = built("arm64"), bare.copy_of("arm64", root), time.monotonic()
     shutil.copy(deb, root / "tmp")
-    with foreign.arm64():
+    with foreign.arm64(), foreign.compiled_by(bare.root(own_arch()), root):
         said = foreign.run_in(root, f"apt-get install -y --no-install-recommends /tmp/{deb.name}", 1500)
-        foreign.run_in(root, f"rm /tmp/*.deb; apt-get clean; {SLOW_CAMERA}{CARD}", 60)
+        foreign.run_in(root, f"rm /tmp/*.deb; apt-get clean; {SLOW_CAMERA}{CARD}", 120)
     figures["apt brought (arm64)"] = sum(line.startswith("Setting up") for line in said.splitlines())
     figures["apt install, s (user emulation)"] = round(time.monotonic() - began)
     return root
