@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from blackbox_qt.core.clock import Anchor
 from blackbox_qt.core.packet import NO_LOSS
@@ -21,28 +21,23 @@ from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.storage.sidecar import Sidecar
 
 FILE = "library.cache"
-VERSION = 1
+VERSION = 2
 _MAX_BYTES = 256 << 20
 _COARSE_NS = 2_000_000_000  # FAT's steps of time: what is as new as the newest may have changed without a trace
 
 
-class Key(NamedTuple):
-    """What a segment's two files looked like before they were read.
+Key = tuple[int, int, int, int]
+"""What a segment's two files looked like before they were read: size and time of the segment, of its sidecar."""
 
-    Threads: immutable, any.
-    """
 
-    size: int
-    mtime_ns: int
-    beside_size: int  # the sidecar; -1: there is none
-    beside_mtime_ns: int
+def key_of(segment: Found, beside: Found | None) -> Key:
+    """Threads: any."""
+    if beside is None:
+        return segment.size, segment.mtime_ns, -1, 0
+    return segment.size, segment.mtime_ns, beside.size, beside.mtime_ns
 
-    @classmethod
-    def of(cls, segment: Found, beside: Found | None) -> Key:
-        if beside is None:
-            return cls(segment.size, segment.mtime_ns, -1, 0)
-        return cls(segment.size, segment.mtime_ns, beside.size, beside.mtime_ns)
 
+_NO_ANCHOR = Anchor(0, 0, "", None)
 
 Row = list[Any]
 Rows = dict[str, dict[str, Row]]
@@ -97,8 +92,7 @@ def folder_key(root: Path, folder: Path) -> str:
 
 
 def _row(info: SegmentInfo, key: Key) -> Row:
-    anchor = info.anchor
-    pair = [anchor.boot_ns, anchor.utc_ns, anchor.source, anchor.uncertainty_ns] if anchor else 0
+    anchor = info.anchor or _NO_ANCHOR
     plain = info.sidecar == Sidecar(info.name.stem, "finished")
     return [
         *key,
@@ -109,23 +103,23 @@ def _row(info: SegmentInfo, key: Key) -> Row:
         info.frames,
         dict(info.lost) or 0,
         info.end_reason,
-        pair,
+        anchor.boot_ns,
+        anchor.utc_ns,
+        anchor.source,
+        anchor.uncertainty_ns,
         0 if plain else sidecar.body(info.sidecar),
     ]
 
 
 def info_of(row: Row, stem: str, name: SegmentName, folder: Path, revision: int) -> SegmentInfo:
     """A finished segment from its row. ValueError, TypeError or LookupError for nonsense."""
-    origin, machine_boot, first, last, frames, lost, reason, anchor, beside = row[4:]
+    size, _, _, _, origin, boot, first, last, frames, lost, reason, boot_ns, utc_ns, source, doubt, beside = row
+    anchor = Anchor(boot_ns, utc_ns, source, doubt) if source else None
     if beside == 0:
         known = Sidecar(stem, "finished", revision=revision)
     else:
         known = sidecar.of_body(beside, name, revision)
     return SegmentInfo(
-        name, folder, "finished", row[0], origin, machine_boot, first, last, frames,
-        _lost(lost), reason, Anchor(*anchor) if anchor else None, known,
+        name, folder, "finished", size, origin, boot, first, last, frames,
+        NO_LOSS if lost == 0 else lost, reason, anchor, known,
     )  # fmt: skip
-
-
-def _lost(lost: Mapping[str, int] | int) -> Mapping[str, int]:
-    return NO_LOSS if isinstance(lost, int) else lost

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from blackbox_qt.storage import library_cache, library_scan, sidecar
 from blackbox_qt.storage.disk import Disk, Found
-from blackbox_qt.storage.library_cache import Key, Row
+from blackbox_qt.storage.library_cache import Key, Row, key_of
 from blackbox_qt.storage.library_info import SegmentInfo
 from blackbox_qt.storage.segment import SegmentName
 
@@ -64,7 +64,7 @@ class Files:
             name = SegmentName.parse(stem)
             if name is None:
                 continue
-            key = Key.of(found, entries.get(f"{stem}.json"))
+            key = key_of(found, entries.get(stem + ".json"))
             info = _cached(rows.pop(stem, None), key, stem, name, folder, revision)
             if info is None:
                 if stop():
@@ -110,7 +110,7 @@ class Files:
         found = seen[info.folder].get(info.name.final)
         if found is None:
             return info, None
-        key = Key.of(found, seen[info.folder].get(info.name.sidecar))
+        key = key_of(found, seen[info.folder].get(info.name.sidecar))
         return library_scan.look(self._disk, info.folder, info.name, found), key
 
 

@@ -7,9 +7,10 @@ import itertools
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from blackbox_qt.storage.disk import Disk, temporary
@@ -22,6 +23,7 @@ MAX_BYTES = 1 << 20  # a larger one is not ours
 TORN = ".torn"  # appended to the name of one that could not be read
 
 _revisions = itertools.count(1)
+_NO_OTHER: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Sidecar:
     dates: tuple[Dating, ...] = ()
     locks: tuple[Lock, ...] = ()
     notes: tuple[Note, ...] = ()
-    other: dict[str, Any] = field(default_factory=dict, hash=False)
+    other: Mapping[str, Any] = field(default_factory=lambda: _NO_OTHER, hash=False)
     revision: int = field(default=0, compare=False)
 
     @property

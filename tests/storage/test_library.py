@@ -296,7 +296,7 @@ def test_nonsense_in_it_is_harmless(cached: Path, body: bytes) -> None:
 
 
 def test_another_versions_is_not_used(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_cache, "VERSION", 2)
+    monkeypatch.setattr(library_cache, "VERSION", library_cache.VERSION + 1)
     assert library_cache.read(Disk(), cached / "recordings") == {}
 
 
