@@ -86,5 +86,6 @@ def line(status: Status) -> str:
             f"{c.name} {c.width}x{c.height} {c.fps:.1f} fps, {c.recording.frames} frames on disk, {lost} lost, "
             f"encoder {c.encoder.ms_per_frame:.1f} ms, {c.stream.viewers} watching"
         )
-    parts.append(f"{status.disk.free_bytes / 1e9:.1f} GB free")
+    kept_h = min(status.retention.kept_h.values(), default=0.0)
+    parts.append(f"{status.disk.free_bytes / 1e9:.1f} GB free" + f", {kept_h:.1f} h kept" * bool(kept_h))
     return " | ".join(parts)

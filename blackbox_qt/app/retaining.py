@@ -23,7 +23,7 @@ from blackbox_qt.core.worker import in_words
 from blackbox_qt.storage import sidecar
 from blackbox_qt.storage.deletions import Deletions
 from blackbox_qt.storage.disk import Disk, StorageError
-from blackbox_qt.storage.erasing import EraseError, Eraser, Wish
+from blackbox_qt.storage.erasing import EraseError, Eraser, Wish, erase_stills
 from blackbox_qt.storage.janitor import EVERY_S, Janitor
 from blackbox_qt.storage.marks import Mark
 from blackbox_qt.storage.segment import SegmentName
@@ -132,6 +132,7 @@ class Retaining:
             lockable_bytes=now.lockable_bytes,
             deleted=now.deleted,
             erasing=bool(self._asked),
+            stuck=now.stuck,
             words=now.words,
         )
 
@@ -217,6 +218,7 @@ class Retaining:
         gone += self._from_the_ring(asked)
         if wish.trip is None:
             TimesFile(self._disk, self._data).forget()
+            erase_stills(self._disk, self._data)
         words = f"Erased: {gone} segments" if gone != 1 else "Erased: 1 segment"
         log.warning("%s (%s, by %s)", words, wish.what, wish.who)
         return f"{words}."

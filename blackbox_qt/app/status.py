@@ -137,6 +137,7 @@ class RetentionStatus:
     lockable_bytes: int = 0  # the most that marks may keep
     deleted: int = 0  # segments that made room since the start
     erasing: bool = False  # somebody has asked for that
+    stuck: bool = False  # it fills, and nothing may be deleted: recording will stop
     words: str = ""  # a warning; empty when well
 
 

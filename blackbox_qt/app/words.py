@@ -46,6 +46,8 @@ def strip(status: Status) -> Strip:
         if status.card.state in _CARD_TITLES:
             words = f"recording on the system's disk, the last {span(status.card.ring_s)} at most"
             return Strip("danger", "triangle", _CARD_TITLES[status.card.state], words)
+        if status.retention.stuck:
+            return Strip("danger", "triangle", "CARD NEARLY FULL", status.retention.words)
         return Strip("well", "dot", "REC", "")
     if status.recording == "paused":
         return Strip("paused", "bars", "RECORDING PAUSED", _goes_on(status.cameras))

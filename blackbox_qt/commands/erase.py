@@ -7,13 +7,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.recorder import NoRecorder, NotDone, ask, refuse
+from blackbox_qt.commands.recorder import NoRecorderError, NotDoneError, ask, refuse
 from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.config import Config
 from blackbox_qt.core.clock import SystemClock
 from blackbox_qt.storage.deletions import Deletions
 from blackbox_qt.storage.disk import Disk, StorageError
-from blackbox_qt.storage.erasing import EraseError, Eraser, Wish
+from blackbox_qt.storage.erasing import EraseError, Eraser, Wish, erase_stills
 from blackbox_qt.storage.library import Library
 from blackbox_qt.storage.marks import Mark, MarkJournal
 from blackbox_qt.storage.times import TimesFile
@@ -31,9 +31,9 @@ def run_erase(args: argparse.Namespace) -> int:
         print(_by_the_recorder(config, args))
     except ConfigError as error:
         return refuse(error, Exit.USAGE)
-    except NoRecorder:
+    except NoRecorderError:
         return _alone(config, args)
-    except NotDone as error:
+    except NotDoneError as error:
         return refuse(error, Exit.FAILED)
     return Exit.OK
 
@@ -51,6 +51,7 @@ def _alone(config: Config, args: argparse.Namespace) -> int:
         gone = [_erase(disk, data / name, Wish(args.trip, WHO, args.marked_too)) for name in names]
         if args.everything:
             TimesFile(disk, data).forget()
+            erase_stills(disk, data)
     except EraseError as error:
         return refuse(error, Exit.FAILED)
     except (OSError, StorageError) as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from blackbox_qt.storage.deletions import Deletions
+from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.journal_lines import Deletion
 from blackbox_qt.storage.library import SegmentInfo
 from blackbox_qt.storage.library_cache import FILE as CACHE
@@ -18,6 +19,8 @@ from blackbox_qt.storage.times import TimesFile
 
 DERIVED = ("thumbnails", "cache")
 """Folders in a library's root for what is made from segments and named after them."""
+STILLS = "snapshots"
+"""In the data folder."""
 WHY = "erased"
 _MARKED_TOO = ", also what is marked"
 _START = re.compile(r"-(\d{6,9})-\d{5,9}(?!\d)")
@@ -53,6 +56,21 @@ class Wish:
         if not found and words != "everything":
             return None
         return cls(int(found[1]) if found else None, who, words != what)
+
+
+def erase_stills(disk: Disk, data: Path) -> int:
+    """Delete the stills that were saved in the data folder, not their counter; how many. OSError.
+
+    Threads: one at a time; blocks on the disk.
+    """
+    folder = data / STILLS
+    files = [entry.name for entry in disk.list(folder) if entry.is_file] if disk.is_dir(folder) else []
+    for name in files:
+        if name.endswith((".jpg", ".jpg.tmp")):
+            disk.unlink(folder / name)
+    if files:
+        disk.sync_dir(folder)
+    return sum(name.endswith(".jpg") for name in files)
 
 
 class Marks(Protocol):

@@ -40,6 +40,7 @@ class JanitorStatus:
     lockable_bytes: int  # the most that marks may keep
     deleted: int  # segments, since the start of the program
     words: str  # a warning; "" when there is nothing to say
+    stuck: bool = False  # room runs out, and nothing may be deleted
 
 
 class Janitor:
@@ -185,9 +186,8 @@ class Janitor:
         policy = self._policy(segments)
         kept = shelf.locks(segments, self._space, policy)
         words = words or retention.filling(kept, policy)
-        self._status = JanitorStatus(
-            kept_s(segments), self._oldest(segments), kept.total, kept.limit, self._deleted, words
-        )
+        counted = kept_s(segments), self._oldest(segments), kept.total, kept.limit
+        self._status = JanitorStatus(*counted, self._deleted, words, stuck=words == retention.FULL)
         if words != self._said:
             self._said = words
             if words:

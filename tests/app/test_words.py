@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from blackbox_qt.app import words
+from blackbox_qt.app.status import RetentionStatus
 from blackbox_qt.app.words import Strip, fault_sentences, picture_title, span, strip
 from blackbox_qt.core import resources
+from blackbox_qt.storage.retention import FULL
 from tests.ui.helpers import WELL, camera_status
 
 
@@ -34,6 +36,13 @@ def test_an_alarm_names_the_camera_when_the_other_one_records() -> None:
     cameras = (camera_status(), camera_status("rear", state="idle", words="no camera (cable?)"))
     said = strip(replace(WELL, recording="idle", words="REAR: no camera (cable?)", cameras=cameras))
     assert (said.title, said.words) == ("REAR NOT RECORDING", "no camera (cable?)")
+
+
+def test_a_card_that_will_be_full_is_said_although_it_records() -> None:
+    filling = replace(WELL, retention=RetentionStatus(words="Marks keep 25.0 GB of the 30.0 GB they may: …"))
+    assert strip(filling) == strip(WELL), "that asks for nothing now"
+    status = replace(WELL, retention=RetentionStatus(words=FULL, stuck=True))
+    assert strip(status) == Strip("danger", "triangle", "CARD NEARLY FULL", FULL)
 
 
 @pytest.mark.parametrize(("uptime", "why"), [(2.0, "starting"), (60.0, "no picture comes")])

@@ -154,6 +154,16 @@ def test_what_is_not_known_yet_is_not_touched(drive: Drive) -> None:
     assert len(drive.names()) > 40
 
 
+def test_a_card_that_fills_although_nothing_may_go_is_said(drive: Drive, expected_alarms: list[str]) -> None:
+    expected_alarms.append(retention.FULL)
+    drive.go(20)
+    for seq in range(1, 20):
+        drive.lock(seq)
+    drive.disk.used += 2_300_000  # somebody else's
+    drive.janitor.step()
+    assert drive.janitor.status.stuck and drive.janitor.status.words == retention.FULL and len(drive.names()) == 19
+
+
 def test_switched_off_it_deletes_nothing_and_still_counts(tmp_path: Path) -> None:
     drive = Drive(tmp_path / "data", config=SMALL.model_copy(update={"enabled": False}))
     drive.go(52)

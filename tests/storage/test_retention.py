@@ -314,7 +314,7 @@ def test_locks_never_stop_the_recording(
 
 
 def test_marks_that_fill_their_share_leave_the_ring_turning() -> None:
-    """Without `may_lock` (seen to fail) the card is full after 110 segments."""
+    """Seen to fail without `may_lock`: then the locks take all there is."""
     car = Car(replace(POLICY, reserve_bytes=200 * MB), total=900 * MB)
     refused = 0
     for _ in range(500):
