@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.recorder import NotDone, ask, refuse
+from blackbox_qt.commands.recorder import NotDoneError, ask, refuse
 from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.config import Config
 
@@ -30,7 +30,7 @@ def run_card(args: argparse.Namespace) -> int:
         told = _when_done(config)
     except ConfigError as error:
         return refuse(error, Exit.USAGE)
-    except NotDone as error:
+    except NotDoneError as error:
         return refuse(error, Exit.FAILED)
     for line in lines(told):
         print(line)
@@ -45,7 +45,7 @@ def _when_done(config: Config) -> dict[str, Any]:
         if not told["doing"]:
             return told
         if time.monotonic() > until:
-            raise NotDone(f"the recorder is still {told['doing']} the card; do not pull it yet")
+            raise NotDoneError(f"the recorder is still {told['doing']} the card; do not pull it yet")
         threading.Event().wait(_LOOK_S)
 
 

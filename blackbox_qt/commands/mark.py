@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.recorder import NotDone, ask, refuse
+from blackbox_qt.commands.recorder import NotDoneError, ask, refuse
 from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.config import Config
 
@@ -21,7 +21,7 @@ def run_mark(args: argparse.Namespace) -> int:
         lines = _told(args, config)
     except ConfigError as error:
         return refuse(error, Exit.USAGE)
-    except NotDone as error:
+    except NotDoneError as error:
         return refuse(error, Exit.FAILED)
     for line in lines:
         print(line)

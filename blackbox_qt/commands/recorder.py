@@ -14,11 +14,11 @@ from blackbox_qt.web.key import read_key
 _LIMIT_S = 5.0
 
 
-class NotDone(Exception):
+class NotDoneError(Exception):
     """Why the recorder did not do it: one sentence."""
 
 
-class NoRecorder(NotDone):
+class NoRecorderError(NotDoneError):
     """Nothing answers: none runs, or one that cannot be asked."""
 
 
@@ -32,7 +32,7 @@ def refuse(why: object, code: Exit) -> Exit:
 
 
 def ask(config: Config, method: str, path: str, body: object = None) -> Any:
-    """The recorder's answer, from JSON. Raises NotDone.
+    """The recorder's answer, from JSON. Raises NotDoneError.
 
     Threads: any; blocks for 5 s at the most.
     """
@@ -44,13 +44,13 @@ def ask(config: Config, method: str, path: str, body: object = None) -> Any:
         answer = connection.getresponse()
         told = json.loads(answer.read())
     except ConnectionRefusedError:
-        raise NoRecorder(f"no recorder runs here: nothing answers on port {port} (web.port)") from None
+        raise NoRecorderError(f"no recorder runs here: nothing answers on port {port} (web.port)") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotDone(f"the recorder on port {port} does not answer as it should ({error or 'nothing'})") from None
+        raise NotDoneError(f"the recorder on port {port} does not answer as it should ({error or 'nothing'})") from None
     finally:
         connection.close()
     if answer.status >= 400:
-        raise NotDone(_why(answer.status, told, config))
+        raise NotDoneError(_why(answer.status, told, config))
     return told
 
 
@@ -62,9 +62,9 @@ def _why(status: int, told: Any, config: Config) -> str:
 
 def _address(config: Config) -> tuple[str, int]:
     if not config.web.enabled:
-        raise NoRecorder("the recorder cannot be asked: its page is switched off (web.enabled)")
+        raise NoRecorderError("the recorder cannot be asked: its page is switched off (web.enabled)")
     if config.web.port == 0:
-        raise NoRecorder("the recorder cannot be found: its port is any free one (web.port = 0)")
+        raise NoRecorderError("the recorder cannot be found: its port is any free one (web.port = 0)")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(config.web.host, config.web.host)
     return host, config.web.port
 
@@ -76,9 +76,9 @@ def _credential(config: Config) -> dict[str, str]:
         return {"Authorization": f"Bearer {read_key(config.storage.state)}"}
     except FileNotFoundError:
         why = f"no recorder has run here with these settings: there is no key in {config.storage.state}"
-        raise NoRecorder(why) from None
+        raise NoRecorderError(why) from None
     except PermissionError:
         why = f"the key in {config.storage.state} may not be read by this user; run it with sudo"
     except (OSError, ValueError) as error:
         why = f"the key in {config.storage.state} cannot be read ({error})"
-    raise NotDone(why)
+    raise NotDoneError(why)

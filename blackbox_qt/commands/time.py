@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from blackbox_qt.commands import Exit
-from blackbox_qt.commands.recorder import NotDone, ask, refuse
+from blackbox_qt.commands.recorder import NotDoneError, ask, refuse
 from blackbox_qt.commands.settings import ConfigError, installed_configuration
 from blackbox_qt.config import Config
 
@@ -22,7 +22,7 @@ def run_time(args: argparse.Namespace) -> int:
         lines = _look(config) if args.time is None else _set(config, args.time)
     except ConfigError as error:
         return refuse(error, Exit.USAGE)
-    except NotDone as error:
+    except NotDoneError as error:
         return refuse(error, Exit.FAILED)
     for line in lines:
         print(line)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 _Job = Callable[[], None]
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """Too much is waiting for the disk already."""
 
 
@@ -38,9 +38,9 @@ class Errands:
         self._closed = False
 
     async def do(self, errand: Callable[[], T]) -> T:
-        """What `errand()` returns or raises, on the other thread. Raises Busy."""
+        """What `errand()` returns or raises, on the other thread. Raises BusyError."""
         if self._waiting >= MOST_WAITING or self._closed:
-            raise Busy
+            raise BusyError
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self.leave(lambda: _do(errand, loop, done))
@@ -93,7 +93,7 @@ def _do(errand: Callable[[], T], loop: asyncio.AbstractEventLoop, done: asyncio.
     failed: Exception | None = None
     try:
         result = errand()
-    except Exception as error:  # it is raised where it was asked for
+    except Exception as error:  # the door of an errand: it is raised where it was asked for
         failed = error
 
     def settle() -> None:

@@ -16,7 +16,7 @@ from blackbox_qt.storage.library_info import Trip
 from blackbox_qt.storage.listing import SegmentEntry, TripEntry, segment_entries, trip_entry
 from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.web import words
-from blackbox_qt.web.errands import Busy, Errands
+from blackbox_qt.web.errands import BusyError, Errands
 from blackbox_qt.web.models import Failure, _Model
 from blackbox_qt.web.segment_file import SegmentFile, SegmentResponse
 
@@ -165,7 +165,7 @@ class RecordingsApi:
     async def _do(self, errand: Callable[[], Any]) -> Any:
         try:
             return await self._errands.do(errand)
-        except Busy:
+        except BusyError:
             raise HTTPException(503, words.BUSY_FILES) from None
 
 
