@@ -89,7 +89,7 @@ class Healer:
         self._stop = stop
         self._sign = sign
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
         """Between two pieces of work that may be left as they are. Raises Stopped."""
         self._let_others()
         if self._stop():
@@ -115,7 +115,7 @@ class Healer:
 
     def _heal(self, fd: int, path: Path, name: SegmentName, reason: str) -> Healed:
         with FileBytes(self._disk, path) as source:
-            whole = healing_look.look(source, self._rest)
+            whole = healing_look.look(source, self.rest)
             index = fmp4.index(whole.index)
             is_complete = bool(whole.reason) and source.at(whole.end, len(index) + 1) == index
             size = source.size
@@ -154,7 +154,7 @@ class Healer:
 
     def _finish(self, fd: int, path: Path, whole: Whole, ending: bytes, cut: int) -> None:
         if cut:
-            self.quarantine.keep(path, whole.end, f"{path.name}-from-{whole.end}", self._rest)
+            self.quarantine.keep(path, whole.end, f"{path.name}-from-{whole.end}", self.rest)
             self._disk.cut(fd, whole.end)
             self._disk.datasync(fd)
         self._disk.write_at(fd, ending, whole.end)
@@ -174,7 +174,7 @@ class Healer:
             if self._disk.exists(one):
                 if one is beside or size:
                     label = one.name if one is beside else f"{one.name}-from-0"  # `check` must not take it for a file
-                    self.quarantine.keep(one, 0, label, self._rest)
+                    self.quarantine.keep(one, 0, label, self.rest)
                 self._disk.unlink(one)
         self._disk.sync_dir(path.parent)
         return Healed(name, path.parent, "", 0.0, size)

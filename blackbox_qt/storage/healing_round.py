@@ -14,6 +14,8 @@ from blackbox_qt.storage.segment import PART, SegmentName
 
 log = logging.getLogger(__name__)
 
+Work = Callable[[], Healed | None]
+
 _BESIDE = (".json", ".json.tmp")
 
 
@@ -28,34 +30,44 @@ def heal_library(
     """
     healed: list[Healed] = []
     troubles: list[str] = []
-    for folder in library_scan.folders(disk, root) if disk.is_dir(root) else ():
-        names = [entry.name for entry in disk.list(folder) if entry.is_file]
-        for what in _work(disk, folder, names, ours, healer):
-            if stop():
-                return healed
-            try:
-                one = what()
-            except Stopped:
-                return healed
-            except OSError as error:
-                troubles.append(words_for(error, folder))
-                continue
-            if one is not None:
-                log.info("%s", one.words)
-                healed.append(one)
+    try:
+        for folder in library_scan.folders(disk, root) if disk.is_dir(root) else ():
+            healer.rest()
+            for what in _work(disk, folder, _names(disk, folder, troubles), ours, healer):
+                if stop():
+                    return healed
+                if (one := _try(what, folder, troubles)) is not None:
+                    log.info("%s", one.words)
+                    healed.append(one)
+    except Stopped:
+        return healed
     if troubles:
         raise StorageError(f"Not everything could be healed: {troubles[0]}")
     return healed
 
 
-Work = Callable[[], Healed | None]
+def _names(disk: Disk, folder: Path, troubles: list[str]) -> list[str]:
+    try:
+        return [entry.name for entry in disk.list(folder) if entry.is_file]
+    except OSError as error:  # a folder that cannot be read does not keep the others from it
+        troubles.append(words_for(error, folder))
+        return []
+
+
+def _try(what: Work, folder: Path, troubles: list[str]) -> Healed | None:
+    try:
+        return what()
+    except OSError as error:
+        troubles.append(words_for(error, folder))
+        return None
 
 
 def _work(disk: Disk, folder: Path, names: list[str], ours: Collection[int], healer: Healer) -> Iterator[Work]:
     """What there is to do in one folder, as calls."""
     there = {name for file in names if (name := _segment(file)) and name.boot not in ours}
+    files = frozenset(names)
     for name in sorted(there, reverse=True):
-        if name.part in names:
+        if name.part in files:
             followed = any((o.camera, o.boot) == (name.camera, name.boot) and o.seq > name.seq for o in there)
             yield partial(healer.heal, folder, name, followed=followed)
     for file in names:

@@ -14,7 +14,7 @@ import pytest
 
 from blackbox_qt.storage import sidecar
 from blackbox_qt.storage.check import check_paths
-from blackbox_qt.storage.disk import Disk, StorageError
+from blackbox_qt.storage.disk import Disk, Entry, StorageError
 from blackbox_qt.storage.healing import Healed, Healer
 from blackbox_qt.storage.healing_round import heal_library
 from blackbox_qt.storage.segment import SegmentName
@@ -323,6 +323,21 @@ def test_one_that_cannot_be_healed_does_not_keep_the_others_from_it(tmp_path: Pa
     with pytest.raises(StorageError):
         heal(tmp_path, disk)
     assert [p.name[0] for p in tmp_path.rglob("*.part")] == ["b"]
+
+
+def test_a_folder_that_cannot_be_read_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
+    torn(tmp_path)
+    (tmp_path / "recordings" / "000002").mkdir()
+
+    class Bad(Disk):
+        def list(self, path: Path) -> tuple[Entry, ...]:
+            if path.name == "000002":
+                raise OSError(5, "Input/output error")
+            return super().list(path)
+
+    with pytest.raises(StorageError, match="Card error: Input/output error"):
+        heal(tmp_path, Bad())
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_full_disk_costs_nothing(tmp_path: Path) -> None:
