@@ -16,8 +16,8 @@ _RATE_S = 1800.0  # so much of a camera's newest footage tells how fast it fills
 _LEAST_S = 60.0  # less tells nothing
 
 
-def held(library: str, segment: SegmentInfo, now: Anchor, machine_boot: str) -> Held:
-    """A segment as the retention sees it. now: the clocks, in the machine's start `machine_boot`.
+def held(library: str, segment: SegmentInfo, now: Anchor | None, machine_boot: str) -> Held:
+    """A segment as the retention sees it. now: the clocks in the start `machine_boot`; None: no age is asked.
 
     Threads: any.
     """
@@ -32,7 +32,7 @@ def held(library: str, segment: SegmentInfo, now: Anchor, machine_boot: str) -> 
         lock=lock_of(segment),
         closed=segment.state == "finished",
         demo=library == "demo",
-        age_s=age_s(segment, now, machine_boot),
+        age_s=age_s(segment, now, machine_boot) if now else None,
     )
 
 
@@ -41,8 +41,10 @@ def lock_of(segment: SegmentInfo) -> LockKind:
 
     Threads: any.
     """
+    if not segment.sidecar.locks:
+        return ""
     kinds = {lock.kind for lock in segment.sidecar.locks}
-    return "manual" if "manual" in kinds else "automatic" if kinds else ""
+    return "manual" if "manual" in kinds else "automatic"
 
 
 def age_s(segment: SegmentInfo, now: Anchor, machine_boot: str) -> float | None:
@@ -62,7 +64,9 @@ def age_s(segment: SegmentInfo, now: Anchor, machine_boot: str) -> float | None:
     return (now.utc_ns - (dating.utc_ns + last - dating.boot_ns)) / NS
 
 
-def all_held(libraries: Mapping[str, Iterable[SegmentInfo]], now: Anchor, machine_boot: str) -> list[Held]:
+def all_held(
+    libraries: Mapping[str, Iterable[SegmentInfo]], now: Anchor | None = None, machine_boot: str = ""
+) -> list[Held]:
     """Threads: any."""
     return [held(name, one, now, machine_boot) for name, segments in libraries.items() for one in segments]
 
