@@ -20,6 +20,7 @@ class Box(ABC):
     """
 
     slow = 1.0
+    first_words = "first fragment safe"  # in the journal, when it records
     out: Path
 
     @abstractmethod
@@ -84,6 +85,7 @@ class EmulatedBox(emulator.Machine, Box):
     """arm64's real kernel and devices, a tenth as fast; a second disk, and no network at all."""
 
     slow = 10.0
+    first_words = "recording is recording"  # the other ones are only said when it was quick
 
     def __init__(self, image: Image) -> None:
         super().__init__(image, init=emulator.SYSTEMD, keep=True, disk_mb=192)

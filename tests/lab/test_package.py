@@ -38,8 +38,9 @@ STATE = "/var/lib/blackbox-qt"
 # The emulated machine's pace, on a PC that may have other things to do. Which camera it is the box finds out by itself.
 SLOW_CAMERA = f"""
 mkdir -p /etc/systemd/system/{UNIT}.service.d
-printf '[Service]\\nTimeoutStartSec=600\\nWatchdogSec=40\\n' >/etc/systemd/system/{UNIT}.service.d/lab.conf
+printf '[Service]\\nTimeoutStartSec=600\\nWatchdogSec=120\\n' >/etc/systemd/system/{UNIT}.service.d/lab.conf
 sed -i -e 's|^width = 1920|width = 320|' -e 's|^height = 1080|height = 180|' -e 's|^fps = 30|fps = 10|' {CONFIG}
+sed -i '/^\\[web\\]/,/^\\[/s|^enabled = true|enabled = false|' {CONFIG}
 echo vivid >/etc/modules-load.d/vivid.conf
 echo 'options vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0 num_outputs=0' >/etc/modprobe.d/vivid.conf
 """
@@ -198,13 +199,13 @@ def look_at_new_box(box: Box) -> None:
 
 
 def test_it_records_from_power_on(box: Box, figures: Figures) -> None:
-    box.until(f"journalctl --no-pager -b -u {UNIT}", "first fragment safe", 30)
+    box.until(f"journalctl --no-pager -b -u {UNIT}", box.first_words, 30)
     box.until_active()
     began = int(box.show("InactiveExitTimestampMonotonic")) / 1e6
     where = "emulated" if isinstance(box, EmulatedBox) else "container"
     systemd = int(box.sh("systemctl show -P UserspaceTimestampMonotonic")) / 1e6
     figures[f"systemd's start to unit start, s ({where})"] = round(began - systemd, 1)
-    safe = box.moments("first fragment safe")[0]
+    safe = box.moments(box.first_words)[0]
     figures[f"unit start to first durable fragment, s ({where})"] = round(safe - began, 1)
     assert box.records(), box.journal()
     assert box.sh("stat -c %U:%G:%a /srv/blackbox") == "blackbox:blackbox:750"
@@ -292,15 +293,16 @@ def test_a_card_comes_and_goes_and_the_recorder_stays(box: Box) -> None:
 
 
 def test_a_recorder_that_hangs_is_ended_and_records_again(box: Box, figures: Figures) -> None:
-    pid, safe = box.show("MainPID"), len(box.moments("first fragment safe"))
+    pid = box.show("MainPID")
     hung = float(box.sh(f"kill -STOP {pid}; cut -d' ' -f1 /proc/uptime"))
     box.until(f"journalctl --no-pager -b -u {UNIT}", "Watchdog timeout", 30)  # WatchdogSec= is 15
-    box.until(f"journalctl --no-pager -b -u {UNIT} | grep -c 'first fragment safe'", f"{safe + 1}", 60)
+    box.until(f"[ $(systemctl show -P MainPID {UNIT}) != {pid} ] && echo another", "another", 20)
     box.until_active()
-    assert box.show("MainPID") != pid
     assert box.records(), box.journal()
+    back = box.moments(box.first_words)[-1]
+    assert back > hung
     where = "emulated" if isinstance(box, EmulatedBox) else "container"
-    figures[f"hang to recording again, s ({where})"] = round(box.moments("first fragment safe")[-1] - hung, 1)
+    figures[f"hang to recording again, s ({where})"] = round(back - hung, 1)
 
 
 @in_container
@@ -320,8 +322,9 @@ def test_an_upgrade_keeps_settings_and_password(box: Box, figures: Figures) -> N
 @in_machine
 def test_every_number_of_the_driver_is_recorded_or_counted_as_lost(box: Box, figures: Figures) -> None:
     box.sh(f"systemctl stop {UNIT}")
-    # Both runs: the one that was killed while it hung left a file that nobody has finished.
-    box.sh("tar -cf /out/recordings.tar -C /srv/blackbox/recordings .", 120)
+    # Both runs; what began while the card was busy may still be in the ring.
+    find = f"find /srv/blackbox/recordings {STATE} -name 'front-*.mp4'"
+    box.sh(f"{find} | tar -cf /out/recordings.tar --transform 's|.*/||' -T - 2>/dev/null", 120)
     here = box.out / "recordings"
     here.mkdir()
     subprocess.run(["tar", "-xf", box.out / "recordings.tar", "-C", here], check=True)
@@ -340,7 +343,7 @@ def test_remove_keeps_settings_and_purge_keeps_recordings(box: Box) -> None:
     recordings = box.sh("find /srv/blackbox -type f | sort | xargs sha256sum")
     assert ".mp4" in recordings
     box.sh("apt-get remove -y blackbox-qt 2>&1", 120)
-    assert box.sh(f"ls {CONFIG}") and box.sh(f"ls {STATE}/access-key") and box.sh(f"ls {STATE}/hotspot.json")
+    assert box.sh(f"ls {CONFIG} {STATE}/hotspot.json")
     assert "inactive" in box.sh("systemctl is-active blackbox-kiosk || true")
     box.sh("apt-get purge -y blackbox-qt 2>&1", 120)
     left = box.sh(f"ls -d {CONFIG} /etc/pam.d/blackbox-kiosk {STATE} /var/cache/blackbox-qt /usr/lib/blackbox-qt "
