@@ -123,13 +123,16 @@ def _read(place: Path) -> tuple[bytes, bool]:
 
     A file system without permissions (FAT) shows all files alike: there the key is as safe as the place is.
     """
-    with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-        data, loose = file.read(_LONGEST), _is_loose(file.fileno())
+    fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        data, loose = os.read(fd, _LONGEST), _is_loose(fd)
         if loose:
             with suppress(OSError):  # FAT refuses
-                os.fchmod(file.fileno(), 0o600)
-            loose = not _is_loose(file.fileno())  # it could be changed: so it was open before
+                os.fchmod(fd, 0o600)
+            loose = not _is_loose(fd)  # it could be changed: so it was open before
         return data, loose
+    finally:
+        os.close(fd)
 
 
 def _is_loose(fd: int) -> bool:
