@@ -123,7 +123,7 @@ def _verdict(result: CheckResult) -> tuple[Literal["good", "doubt", "bad"], str]
     bare = sum(not one.good for one in result.vouches.of.values())
     if bare:
         return "doubt", f"Nothing was seen to be changed; {bare} of {len(result.segments)} files have no signature."
-    return "good", "Every file is as the recorder finished and signed it."
+    return "good", "Every file is as it was when it was finished and signed."
 
 
 def _segment(report: SegmentReport, info: SegmentInfo, copied: Copied, result: CheckResult, zone: str) -> SegmentFact:

@@ -63,7 +63,7 @@ def test_what_people_wrote_is_text(text: str) -> None:
 
 def test_it_says_what_it_must(text: str) -> None:
     for words in (
-        "What this shows", "What it does not show", "Every file is as the recorder finished and signed it.",
+        "What this shows", "What it does not show", "Every file is as it was when it was finished and signed.",
         "2026-11-20 14:07:31 KST · phone ±1 s", "gap of 3.0", "prefers-color-scheme:dark", "@media print",
         "sha256sum -c SHA256SUMS", "openssl pkeyutl -verify", "that the scene was real", "dated later by phone",
         "kept by mark mark-000001", "proven by nothing",

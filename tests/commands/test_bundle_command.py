@@ -34,7 +34,7 @@ def test_it_is_made(place: Place, capsys: pytest.CaptureFixture[str], what: list
     code, out, err = typed(capsys, place, *what)
     assert code == 0
     assert out.splitlines() == [
-        "Every file is as the recorder finished and signed it.",
+        "Every file is as it was when it was finished and signed.",
         f"{place.out}: 39 files, 8 segments, 200 pictures to view",
     ]
     steps = ["copying and comparing", "checking", "viewing copy of front", "viewing copy of rear"]
