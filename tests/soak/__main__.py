@@ -15,7 +15,7 @@ from blackbox_qt.core.heap import keep_pictures
 from blackbox_qt.storage.check import check_paths
 
 from .disk import small_disk
-from .figures import HEAD, Sample, descriptors, memory_mb, row, slope, threads, verdict
+from .figures import HEAD, WORDS, Sample, descriptors, heap_mb, memory_mb, row, slope, threads, verdict
 from .plan import EVERY_S, events
 from .stage import Stage
 
@@ -40,15 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         with stage:
             samples = soak(stage, args.hours * 3600)
         bad = verdict(samples) + ended(stage)
-    line = slope(samples)
-    print(
-        f"memory: {line.per_hour:+.3f} ± {line.error:.3f} MB per recorded hour, {line.rise:+.2f} MB over the run; "
-        f"{time.monotonic() - begin:.0f} s"
-    )
-    print(
-        "\n".join(f"NOT WELL: {words}" for words in bad)
-        or "All is well: nothing grows, every missing frame has a cause."
-    )
+    for what in WORDS:
+        line = slope(samples, what)
+        print(f"{what}: {line.per_hour:+.3f} ± {line.error:.3f} per recorded hour, {line.rise:+.2f} over the run")
+    print(f"{time.monotonic() - begin:.0f} s")
+    well = "All is well: nothing grows, every missing frame has a cause."
+    print("\n".join(f"NOT WELL: {words}" for words in bad) or well)
     return int(bool(bad))
 
 
@@ -88,6 +85,8 @@ def sample(stage: Stage, seconds: float, began: float) -> Sample:
     return Sample(
         hours=seconds / 3600,
         memory_mb=memory_mb(),
+        heap_mb=heap_mb(),
+        blocks=sys.getallocatedblocks(),
         descriptors=descriptors(stage.disk.root),
         threads=threads(),
         expected=sum(source.numbered for source in stage.sources.values()),
