@@ -17,6 +17,7 @@ from blackbox_qt.core.worker import Worker, in_words
 from blackbox_qt.storage.card import Card
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.healing import Healer
+from blackbox_qt.storage.in_memory import is_in_memory
 from blackbox_qt.storage.moving import Mover
 from blackbox_qt.storage.ring import Kept, Ring, RingSettings
 from blackbox_qt.storage.shelter import Shelter
@@ -32,6 +33,7 @@ _CALM_S = 0.5  # nothing is moved while something recorded waits longer for the 
 _LET_GO_S = 8.0
 _IDLE_S = 10.0
 _TRIES = 3
+_PART_OF_MEMORY = 8
 
 
 class CardActionError(Exception):
@@ -57,8 +59,9 @@ class Emergency:
     ) -> None:
         wanted, data, state = config.emergency, config.storage.data.expanduser(), config.storage.state.expanduser()
         self.card = Card(disk, data, state, wanted.card, sys)
-        settings = RingSettings(wanted.size_mb * 1_000_000, wanted.keep_free_mb * 1_000_000, len(config.camera))
-        self.ring = Ring(disk, state / RING, settings, self.card.last_start) if wanted.enabled else None
+        self.ring = (
+            Ring(disk, state / RING, _room(config, disk, state), self.card.last_start) if wanted.enabled else None
+        )
         stop = wanted.when_removed == "stop"
         self.store = Shelter(disk, data, self.card, self.ring, stop_when_removed=stop)
         self._mover: Mover | None = None
@@ -250,6 +253,17 @@ class Emergency:
             moving_bytes=0 if mover is None else mover.left,
             moved=0 if mover is None else mover.count,
         )
+
+
+def _room(config: Config, disk: Disk, state: Path) -> RingSettings:
+    """What the configuration allows; in memory (a read-only system) an eighth of it, for others live there too."""
+    wanted = config.emergency
+    size, free = wanted.size_mb * 1_000_000, wanted.keep_free_mb * 1_000_000
+    there = _existing(state.absolute())
+    if is_in_memory(there):
+        size = min(size, disk.space(there)[1] // _PART_OF_MEMORY)
+        log.info("emergency recording is kept in memory, at most %d MB: storage.state is there", size // 1_000_000)
+    return RingSettings(size, free, len(config.camera))
 
 
 def _existing(path: Path) -> Path:
