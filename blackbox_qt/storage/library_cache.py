@@ -1,7 +1,7 @@
 """What a library knows of its finished segments, in one file: expendable. Lost, torn, stale or of another version, it
 is made again from the segments.
 
-One line that says what it is, with the length and the CRC-32 of the rest; then JSON: for each folder a list of rows.
+One line that says what it is, with the length and the CRC-32 of the rest; then JSON lines: a folder and rows of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from blackbox_qt.storage.segment import SegmentName
 from blackbox_qt.storage.sidecar import Sidecar
 
 FILE = "library.cache"
-VERSION = 2
+VERSION = 3
+_IN_A_LINE = 100  # rows: JSON lets no other thread run until it is through with a line
 _MAX_BYTES = 256 << 20
 _COARSE_NS = 2_000_000_000  # FAT's steps of time: what is as new as the newest may have changed without a trace
 
@@ -64,7 +65,10 @@ def _decode(data: bytes) -> Rows:
     line, _, body = data.partition(b"\n")
     if line != _headline(body):
         raise ValueError("torn, or of another version")
-    return {folder: {row[0]: row[1:] for row in rows} for folder, rows in json.loads(body).items()}
+    folders: Rows = {}
+    for folder, rows in map(json.loads, body.splitlines()):
+        folders.setdefault(folder, {}).update((row[0], row[1:]) for row in rows)
+    return folders
 
 
 def _headline(body: bytes) -> bytes:
@@ -83,8 +87,13 @@ def write(disk: Disk, root: Path, segments: Iterable[tuple[SegmentInfo, Key]]) -
     folders: dict[str, list[Row]] = {}
     for info, key in segments:
         folders.setdefault(folder_key(root, info.folder), []).append([info.name.stem, *_row(info, key)])
-    body = json.dumps(folders, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    body = b"".join(_line(folder, rows[at : at + _IN_A_LINE]) for folder, rows in folders.items()
+                    for at in range(0, len(rows), _IN_A_LINE))  # fmt: skip
     disk.write_small(root / FILE, _headline(body) + b"\n" + body)
+
+
+def _line(folder: str, rows: list[Row]) -> bytes:
+    return json.dumps([folder, rows], separators=(",", ":")).encode() + b"\n"
 
 
 def folder_key(root: Path, folder: Path) -> str:

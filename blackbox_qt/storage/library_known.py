@@ -70,7 +70,9 @@ class Known:
 
     def newest(self, camera: str) -> SegmentInfo | None:
         """The last segment of a camera."""
-        return next((one for one in reversed(self._all()) if one.name.camera == camera), None)
+        with self._lock:
+            known = self._sorted if self._sorted is not None else tuple(self._known.values())
+        return max((one for one in known if one.name.camera == camera), key=order, default=None)
 
     def trips(self) -> tuple[Trip, ...]:
         """All trips, the oldest first."""

@@ -285,9 +285,9 @@ def test_torn_anywhere_it_is_made_again(cached: Path) -> None:
     assert told(library(cached)) == expected
 
 
-@pytest.mark.parametrize(
-    "body", [b"[]", b"3", b'{"000001":[["front-000001-00001"]]}', b'{"000001":[[1,2,3,4,5]]}', b"{"]
-)
+@pytest.mark.parametrize("body", [
+    b"[]", b"3", b"{", b'["000001"]', b'["000001",3]', b'["000001",[["front-000001-00001"]]]', b'["000001",[[1,2,3,4]]]',
+])  # fmt: skip
 def test_nonsense_in_it_is_harmless(cached: Path, body: bytes) -> None:
     expected = told(library(cached))
     line = b"blackbox-qt library cache %d %d %08x\n" % (library_cache.VERSION, len(body), zlib.crc32(body))
@@ -303,9 +303,10 @@ def test_another_versions_is_not_used(cached: Path, monkeypatch: pytest.MonkeyPa
 def test_nonsense_in_one_row_costs_only_a_look(cached: Path) -> None:
     expected = told(library(cached))
     path = cached / "recordings" / library_cache.FILE
-    rows = json.loads(path.read_bytes().partition(b"\n")[2])
-    rows["000001"][3][5:] = ["?"]
-    body = json.dumps(rows).encode()
+    (line,) = path.read_bytes().splitlines()[1:]
+    folder, rows = json.loads(line)
+    rows[3][5:] = ["?"]
+    body = json.dumps([folder, rows]).encode()
     path.write_bytes(library_cache._headline(body) + b"\n" + body)
     assert told(library(cached)) == expected
 
@@ -355,6 +356,15 @@ def test_what_came_since_is_saved_too(cached: Path) -> None:
     found.lock(SegmentName("rear", 1, 2), LOCK)
     found.save()
     assert told(library(cached)) == told(found) == told(_without_cache(cached))
+
+
+def test_its_lines_are_short(tmp_path: Path) -> None:
+    """While one is parsed no other thread of the program runs: a frame must not wait for ten thousand segments."""
+    make(tmp_path / "recordings", 3 * IN_A_START)
+    found = library(tmp_path)
+    found.save()
+    lines = (tmp_path / "recordings" / library_cache.FILE).read_bytes().splitlines()
+    assert len(lines) > 4 and max(map(len, lines)) < 50_000
 
 
 def test_nothing_new_is_not_written_again(cached: Path) -> None:
