@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from array import array
 from collections import Counter
 from contextlib import AbstractContextManager
@@ -13,6 +14,7 @@ from blackbox_qt.core.trust import worth
 from blackbox_qt.storage import record_read, signature
 from blackbox_qt.storage.disk import Disk
 from blackbox_qt.storage.fmp4 import IndexEntry
+from blackbox_qt.storage.healing_look import UNSYNCED_NS
 from blackbox_qt.storage.record_read import FragmentRecord, Head
 from blackbox_qt.storage.report import Damage, Gap, SegmentReport, gap_between
 from blackbox_qt.storage.segment import PART, SegmentName
@@ -77,6 +79,7 @@ class _Look:
         self._signature: Signature | None = None
         self._digests: list[bytes] = []
         self._times = array("q")
+        self._before: _Look | None = None  # as all this was before the first damage, in an unfinished file
 
     def add(self, piece: Piece, source: FileBytes) -> None:
         try:
@@ -84,6 +87,8 @@ class _Look:
         except ValueError as error:
             words = str(error)
         if words:
+            if self._before is None and self._path.name.endswith(PART):
+                self._before = copy.deepcopy(self)
             self._note(Damage(piece.offset, piece.end, words, piece.kind, self._last[1] if self._last else None))
             self._identify(piece)
         else:
@@ -161,6 +166,8 @@ class _Look:
         if not self._kinds and self._head is None and not (part and SegmentName.parse(self._path.name)):
             return self.unreadable("is empty" if size == 0 else "is not a recording of this program")
         ended, indexed = bool(self._kinds["end"]), bool(self._kinds["index"])
+        if part and not indexed and self._before is not None and self._is_mixed(self._before):
+            return self._before.report(size)
         torn = 0
         if part and not indexed:  # what a power cut leaves: everything is good up to some byte
             torn = size - self._good_end
@@ -171,6 +178,12 @@ class _Look:
             self._note(Damage(size, size, what, "index" if ended else "broken", last_ns))
         state = "damaged" if self._damage else "finished" if indexed else "torn"
         return self._filled(state, torn, size)
+
+    def _is_mixed(self, before: _Look) -> bool:
+        """Whether what is whole behind the first damage was not synced: a power cut lets any of it reach the disk, and
+        healing will cut the file before it."""
+        first, last = before._last or self._first, self._last
+        return bool(self._frames > before._frames and first and last and last[1] - first[1] <= UNSYNCED_NS)
 
     def _filled(self, state: str, torn: int, size: int) -> SegmentReport:
         head = self._head

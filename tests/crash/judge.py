@@ -43,10 +43,12 @@ def problems(history: History, state: State, data: Path, *, play: bool) -> list[
     parts = [(path.relative_to(data), path.read_bytes()) for path in data.rglob(f"*{PART}")]
     found_there = [op for op in history.log[: history.begin] if op.path.suffix == PART]
     parts += [(op.path.relative_to("car"), op.data) for op in found_there if op.path.is_relative_to("car")]
+    looked_at = check_paths([data]).segments if data.is_dir() else ()
+    bad = [f"before healing {report.path.name}: {report.damage}" for report in looked_at if not report.ok]
     again = Restart(data)
     again.run()
     found = check_paths([data])
-    bad = [f"{report.path.name}: {report.state} {report.damage}" for report in found.segments if not report.ok]
+    bad += [f"{report.path.name}: {report.state} {report.damage}" for report in found.segments if not report.ok]
     bad += [f"{note.path.name}: {note.words}" for note in found.chain if note.bad and not _is_twin(note.path)]
     bad += _unhealed(data) + _missing(found, holding) + _undecided(again, holding)
     bad += [words for path, before in parts for words in _vanished(data, path, before)]
