@@ -286,7 +286,8 @@ def test_torn_anywhere_it_is_made_again(cached: Path) -> None:
 
 
 @pytest.mark.parametrize("body", [
-    b"[]", b"3", b"{", b'["000001"]', b'["000001",3]', b'["000001",[["front-000001-00001"]]]', b'["000001",[[1,2,3,4]]]',
+    b"[]", b"3", b"{", b'["000001"]', b'["000001",3]', b'["000001",[["front-000001-00001"]]]',
+    b'["000001",[[1,2,3,4]]]',
 ])  # fmt: skip
 def test_nonsense_in_it_is_harmless(cached: Path, body: bytes) -> None:
     expected = told(library(cached))
