@@ -183,7 +183,7 @@ class _Look:
         """Whether what is whole behind the first damage was not synced: a power cut lets any of it reach the disk, and
         healing will cut the file before it."""
         first, last = before._last or self._first, self._last
-        return bool(self._frames > before._frames and first and last and last[1] - first[1] <= UNSYNCED_NS)
+        return first is None or last is None or last[1] - first[1] <= UNSYNCED_NS
 
     def _filled(self, state: str, torn: int, size: int) -> SegmentReport:
         head = self._head
