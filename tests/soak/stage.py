@@ -22,6 +22,7 @@ from .disk import SoakDisk
 ROOM = 2  # frames that may wait for the encoder before the next one is made: nothing is lost by haste
 QUEUE_S = 1.0  # of video that may wait for the disk
 KEEPER_S = 10.0  # of recorded time between two rounds of the keeper, which sleeps by the machine's
+LOOK_S = 0.4  # of recorded time between two looks at it
 PATIENCE = 1000  # looks of half a millisecond without any progress
 
 
@@ -135,7 +136,7 @@ class Stage:
             self._ticks += 1
             for name, camera in self.app.cameras.items():
                 self._frame(name, camera)
-            if self._ticks % 8 == 0:
+            if self._ticks % max(1, round(LOOK_S * self.fps)) == 0:
                 self._wait_for_the_disk()
             if self._ticks % round(KEEPER_S * self.fps) == 0:
                 self.app.keeper.wake()
