@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 WARM_UP = 0.2
 """Of the samples: caches fill, retention begins to delete."""
@@ -53,20 +54,20 @@ def memory_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
-class _MallInfo(ctypes.Structure):
-    """struct mallinfo2, malloc.h of glibc 2.33."""
-
-    _fields_ = [(name, ctypes.c_size_t) for name in (
-        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
-    )]  # fmt: skip
-
-
 def heap_mb() -> float:
-    """To be asked after `memory_mb`, which collects."""
+    """In use in all arenas of the C library's heap (mallinfo2(3) tells of the first only). After `memory_mb`, which
+    collects."""
     libc = ctypes.CDLL(None)
-    libc.mallinfo2.restype = _MallInfo
-    info = libc.mallinfo2()
-    return float(info.uordblks + info.hblkhd) / (1 << 20)
+    text, size = ctypes.c_char_p(), ctypes.c_size_t()
+    libc.open_memstream.restype = ctypes.c_void_p
+    stream = ctypes.c_void_p(libc.open_memstream(ctypes.byref(text), ctypes.byref(size)))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    told = ElementTree.fromstring(text.value or b"")
+    libc.free(text)
+    total = {f"{one.tag} {one.get('type')}": int(one.get("size", 0)) for one in told if one.tag in ("total", "system")}
+    free = total["total fast"] + total["total rest"]
+    return (total["system current"] - free + total["total mmap"]) / (1 << 20)
 
 
 def descriptors(without: Path) -> int:
