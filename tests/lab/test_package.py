@@ -20,7 +20,7 @@ import pytest
 
 from tests.lab import bare, build, foreign
 from tests.lab.box import UNIT, Box, ContainerBox, EmulatedBox
-from tests.lab.guest.program import lost, numbers, openings, records
+from tests.lab.guest.program import lost, numbers, records
 
 pytestmark = [
     pytest.mark.lab,
@@ -39,7 +39,7 @@ STATE = "/var/lib/blackbox-qt"
 SLOW_CAMERA = f"""
 mkdir -p /etc/systemd/system/{UNIT}.service.d
 printf '[Service]\\nTimeoutStartSec=600\\nWatchdogSec=120\\n' >/etc/systemd/system/{UNIT}.service.d/lab.conf
-sed -i -e 's|^width = 1920|width = 320|' -e 's|^height = 1080|height = 180|' -e 's|^fps = 30|fps = 10|' {CONFIG}
+sed -i -e 's|^width = 1920|width = 320|' -e 's|^height = 1080|height = 180|' -e 's|^fps = 30|fps = 5|' {CONFIG}
 sed -i '/^\\[web\\]/,/^\\[/s|^enabled = true|enabled = false|' {CONFIG}
 echo vivid >/etc/modules-load.d/vivid.conf
 echo 'options vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0 num_outputs=0' >/etc/modprobe.d/vivid.conf
@@ -297,16 +297,16 @@ def test_a_card_comes_and_goes_and_the_recorder_stays(box: Box) -> None:
 
 
 def test_a_recorder_that_hangs_is_ended_and_records_again(box: Box, figures: Figures) -> None:
-    pid = box.show("MainPID")
+    pid, before = box.show("MainPID"), len(box.moments(box.first_words))
     hung = float(box.sh(f"kill -STOP {pid}; cut -d' ' -f1 /proc/uptime"))
     box.until(f"journalctl --no-pager -b -u {UNIT}", "Watchdog timeout", 30)  # WatchdogSec= is 15
     box.until(f"[ $(systemctl show -P MainPID {UNIT}) != {pid} ] && echo another", "another", 20)
+    count = f"journalctl --no-pager -b -u {UNIT} | grep -c '{box.first_words}'"
+    box.until(f"[ $({count}) -gt {before} ] && echo again", "again", 60)
     box.until_active()
     assert box.records(), box.journal()
-    back = box.moments(box.first_words)[-1]
-    assert back > hung
     where = "emulated" if isinstance(box, EmulatedBox) else "container"
-    figures[f"hang to recording again, s ({where})"] = round(back - hung, 1)
+    figures[f"hang to recording again, s ({where})"] = round(box.moments(box.first_words)[before] - hung, 1)
 
 
 @in_container
@@ -333,13 +333,24 @@ def test_every_number_of_the_driver_is_recorded_or_counted_as_lost(box: Box, fig
     here.mkdir()
     subprocess.run(["tar", "-xf", box.out / "recordings.tar", "-C", here], check=True)
     bodies = records(here, "front")
-    parts = openings(numbers(bodies))
-    assert parts and len(parts[-1]) > 20
-    counted = sum(part[-1] - part[0] + 1 for part in parts)
-    figures["frames of the driver, recorded + lost"] = f"{counted} = {sum(map(len, parts))} + {lost(bodies)}"
-    assert counted == sum(map(len, parts)) + lost(bodies)
+    counted = [(numbers([body]), lost([body])) for body in bodies if body["type"] == "fragment"]
+    figures["frames recorded + lost (emulated)"] = f"{len(numbers(bodies))} + {lost(bodies)}"
+    assert len(counted) > 20
+    assert not list(wrongly_counted(counted))
     said = box.sh("blackbox-qt check /srv/blackbox 2>&1", 120)
     assert "from a camera" in said and "TEST PATTERN" not in said
+
+
+def wrongly_counted(fragments: list[tuple[list[int], int]]) -> Iterator[str]:
+    """Fragments, each with its numbers and what it says was lost before, that disagree with the driver."""
+    last = -1
+    for kept, said in fragments:
+        missing = kept[-1] - last - len(kept)
+        if kept[0] > last and said != missing:
+            yield f"{kept[0]} to {kept[-1]} after {last}: {missing} missing, {said} said to be lost"
+        if kept[0] <= last and said < kept[0]:  # the camera was started again; what it had given last may be in it too
+            yield f"{kept[0]} to {kept[-1]} after a start: {said} said to be lost"
+        last = kept[-1]
 
 
 def test_remove_keeps_settings_and_purge_keeps_recordings(box: Box) -> None:
