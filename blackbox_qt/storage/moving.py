@@ -188,7 +188,9 @@ class Mover:
     def _finish(self, kept: Kept, folder: Path) -> None:
         with sidecar.turn(kept.folder, kept.name):  # a mark that is set now is set before or after, and not lost
             beside = sidecar.read(self._disk, kept.folder, kept.name)
-            sidecar.change(self._disk, folder, kept.name, lambda _: beside)
+            # Empty: a cut took it before its segment, when all of it was on the card already.
+            gone = beside == sidecar.Sidecar(kept.name.stem)
+            sidecar.change(self._disk, folder, kept.name, lambda there: there if gone else beside)
             self._disk.sync_dir(folder)
             self._ring.drop(kept)
         self.left = max(0, self.left - kept.bytes)
