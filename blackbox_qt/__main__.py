@@ -14,8 +14,8 @@ from blackbox_qt.commands import Exit, evidence_commands, fault_commands, kept_c
 _COMMANDS = ("run", "snapshot", "config", "check", "hotspot", "power", "cameras", "camera-test", "doctor",
              "bench", "mark", "time", "card", "health", "retention", "erase", "bundle", "list")  # fmt: skip
 _SOURCE = (
-    "auto, picamera:WHICH, v4l2:WHICH, pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH (`blackbox-qt cameras` lists them); "
-    "NAME=SPEC names the camera (front=..., rear=...); repeatable"
+    "auto, picamera:WHICH, v4l2:WHICH, pattern, pattern:WIDTHxHEIGHT@FPS or file:PATH "
+    "(`blackbox-qt cameras` lists them); NAME=SPEC names the camera (front=..., rear=...); repeatable"
 )
 
 

@@ -281,8 +281,8 @@ def _checked(tree: dict[str, Any], where: str, origin: dict[str, str]) -> Config
             )
     if len(names) > 1 and any(camera.source == "auto" for camera in config.camera):
         raise ConfigError(
-            f'{where_cameras}: camera.source = "auto" is for a box with one camera; `blackbox-qt cameras` lists what to '
-            "write for each"
+            f'{where_cameras}: camera.source = "auto" is for a box with one camera; '
+            "`blackbox-qt cameras` lists what to write for each"
         )
     if not config.web.auth and config.web.host not in ("127.0.0.1", "::1", "localhost"):
         raise ConfigError(

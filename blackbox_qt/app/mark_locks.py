@@ -15,6 +15,8 @@ from blackbox_qt.storage.sidecar import Lock
 
 log = logging.getLogger(__name__)
 
+_SOME = 500
+
 
 class MarkLocks:
     """Puts a mark's lock on every finished segment that it covers, in all libraries, or takes it away.
@@ -41,6 +43,7 @@ class MarkLocks:
         self._refusal_of = refusal_of
         self._elsewhere = elsewhere
         self._given: set[tuple[Path, SegmentName, Lock]] = set()
+        self._look_at = _SOME  # so many of them are gone through for segments that were deleted
 
     def drive(self, mark: Mark) -> bool:
         """Do what can be done now for a mark that is not settled; True when nothing is left. Raises OSError."""
@@ -50,11 +53,19 @@ class MarkLocks:
         if mark.undone:
             self._take_away(mark, libraries)
             return all(library.loaded.is_set() for library in libraries)
+        self._forget_deleted(libraries)
         segments = [(one, s) for one in libraries for s in one.segments(machine_boot=mark.machine_boot)]
         for library, segment in segments:
             if segment.state == "finished" and mark.covers(segment):
                 self._give(mark, library, segment)
         return all(one.loaded.is_set() for one in libraries) and self._is_whole(mark, [s for _, s in segments])
+
+    def _forget_deleted(self, libraries: Iterable[Library]) -> None:
+        if len(self._given) < self._look_at:
+            return
+        by_root = {library.root: library for library in libraries}
+        self._given = {key for key in self._given if key[0] not in by_root or by_root[key[0]].get(key[1]) is not None}
+        self._look_at = 2 * len(self._given) + _SOME
 
     def _give(self, mark: Mark, library: Library, segment: SegmentInfo) -> None:
         key = library.root, segment.name, mark.lock

@@ -47,11 +47,31 @@ class Source(Protocol):
     """
 
     camera: str
-    device: str  # in words: which camera, file or pattern
-    origin: str  # camera | pattern | file
-    buffers: int
-    fps: float  # nominal, known after open
-    layout: Layout | None  # of "main", known after open
+
+    @property
+    def device(self) -> str:
+        """In words: which camera, file or pattern."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """camera | pattern | file."""
+        ...
+
+    @property
+    def buffers(self) -> int:
+        """How many frames may be out at once."""
+        ...
+
+    @property
+    def fps(self) -> float:
+        """Nominal, known after `open`."""
+        ...
+
+    @property
+    def layout(self) -> Layout | None:
+        """Of "main", known after `open`."""
+        ...
 
     def open(self) -> None:
         """Reserve the device and its buffers. Raises SourceError."""

@@ -76,6 +76,11 @@ class Card:
         return self._kind != "none"
 
     @property
+    def known(self) -> bool:
+        """Whether this place has been recorded to as a card's, or the settings say that there is one."""
+        return bool(self.id) or self._policy == "required"
+
+    @property
     def fault(self) -> CardError | None:
         """Why nothing is written to it now; None while it is well, or while none is expected."""
         return self._fault

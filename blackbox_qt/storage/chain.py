@@ -109,11 +109,12 @@ DELETED = "deleted at"
 def _gap(before: SegmentReport, report: SegmentReport) -> Gap | None:
     """What is missing between two segments that have no frame in common.
 
-    After `stream-changed` the camera may have been started anew, and its numbers with it: only the times compare.
+    After `stream-changed` the camera may have been started anew, and its numbers with it: only the times compare, and
+    that one follows the other proves no long exposure.
     """
     if before.last_t_ns is None or report.first_t_ns is None:
         return None
-    last_seq = report.first_seq - 1 if before.end_reason == "stream-changed" else before.last_seq
+    last_seq = report.first_seq if before.end_reason == "stream-changed" else before.last_seq
     return gap_between((last_seq, before.last_t_ns), (report.first_seq, report.first_t_ns))
 
 

@@ -96,6 +96,8 @@ class Dater:
                 seen.segments, seen.words = segments, words
             if len(seen.done) > 2 * len(segments):
                 seen.done.clear()
+            if len(seen.listened) > 2 * len(segments):  # most of them were deleted long ago
+                seen.listened.intersection_update([segment.name for segment in segments])
 
     def _listen(self, segment: SegmentInfo, heard: Witnesses, seen: _Seen) -> None:
         """Hear what a segment's own records say about its start of the machine, once."""

@@ -21,7 +21,8 @@ class Known:
         self._lock = threading.Lock()  # for moments only: never held while the disk is asked, nor while calling out
         self._known: dict[SegmentName, SegmentInfo] = {}
         self._beside: dict[SegmentName, Sidecar] = {}  # the latest known of segments that are not
-        self._came: set[SegmentName] = set()  # since a load began
+        self._loading = False
+        self._came: set[SegmentName] = set()  # during a load
         self._removed: set[SegmentName] = set()  # the same
         self._sorted: tuple[SegmentInfo, ...] | None = None
         self._changes = 0  # counts up
@@ -103,7 +104,9 @@ class Known:
     def _begin(self) -> None:
         """A load begins."""
         with self._lock:
-            self._came, self._removed = set(), set()
+            self._loading = True
+            self._came.clear()
+            self._removed.clear()
 
     def _end(self, found: set[SegmentName]) -> None:
         """A load is over: what it has not found, and what has not come meanwhile, is gone."""
@@ -114,20 +117,25 @@ class Known:
             for name in gone:
                 if name not in self._came:
                     self._known.pop(name, None)
+            self._loading = False
+            self._came.clear()
+            self._removed.clear()
             self._changed()
 
     def _add(self, segment: SegmentInfo) -> SegmentInfo:
         """A segment that has come, also while a load is under way; returns what is known of it now."""
         with self._lock:
-            self._came.add(segment.name)
-            self._removed.discard(segment.name)
+            if self._loading:
+                self._came.add(segment.name)
+                self._removed.discard(segment.name)
         self._put([segment])
         return self.get(segment.name) or segment
 
     def _drop(self, name: SegmentName) -> None:
         """A segment is gone, also for a load that is under way."""
         with self._lock:
-            self._removed.add(name)
+            if self._loading:
+                self._removed.add(name)
             self._known.pop(name, None)
             self._changed()
 

@@ -30,8 +30,13 @@ class Shelter(Store):
         card.changed = self._begin_anew
 
     def check_writable(self) -> None:
-        """StorageError when neither the card nor the ring can be written. The ring is used if only the card cannot."""
+        """StorageError when neither the card nor the ring can be written. The ring is used if only the card cannot.
+
+        A place that never was a card's of ours is no card that is missing: most likely it is a slip of the pen.
+        """
         self.card.enter()
+        if self.card.fault is not None and not self.card.known:
+            raise StorageError(f"Cannot record to the data folder {self.data}: {_lower(self.card.words)}.")
         if self.card.fault is None:
             try:
                 super().check_writable()

@@ -199,9 +199,10 @@ def _date(one: dict[str, Any]) -> Dating:
 
 def _lock(one: dict[str, Any]) -> Lock:
     kind: Literal["manual", "automatic"] = "automatic" if one.get("kind") == "automatic" else "manual"
-    words = (str(one.get(key, "")) for key in ("by", "reason", "note"))
+    by, reason, note = (str(one.get(key, "")) for key in ("by", "reason", "note"))
     utc = one.get("utc_ns")
-    return Lock(str(one["mark"]), kind, *words, _whole(one.get("boot_ns", 0)), None if utc is None else _whole(utc))
+    when = _whole(one.get("boot_ns", 0)), None if utc is None else _whole(utc)
+    return Lock(str(one["mark"]), kind, by, reason, note, *when)
 
 
 def _note(one: dict[str, Any]) -> Note:

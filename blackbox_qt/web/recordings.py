@@ -158,8 +158,7 @@ class RecordingsApi:
         libraries = self._app.libraries
         if name is None:
             current = self._app.library
-            name = next(key for key, library in libraries.items() if library is current)  # type: ignore[assignment]
-        assert name is not None
+            return next((key, library) for key, library in libraries.items() if library is current)
         return name, libraries[name]
 
     async def _do(self, errand: Callable[[], Any]) -> Any:

@@ -154,10 +154,15 @@ def test_one_that_was_removed_behind_the_librarys_back(own: Box, tmp_path: Path)
 
 
 def test_a_disk_that_cannot_be_read_is_said(own: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = own.app.libraries["recordings"].disk
+    real = disk.open_read
+
     def refuse(path: Path) -> int:
+        if path.suffix != ".mp4":  # the janitor's own reading goes on
+            return real(path)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(own.app.libraries["recordings"].disk, "open_read", refuse)
+    monkeypatch.setattr(disk, "open_read", refuse)
     answer = own.owner().ask("/recordings/recordings/front-000001-00001.mp4")
     assert (answer.status, answer.error) == (503, "front-000001-00001 cannot be read: Input/output error.")
 
