@@ -26,6 +26,14 @@ def _libraries_loaded() -> None:
         __import__(name)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where the suite runs in two processes: a file's tests stay together, and all that share the screen."""
+    for item in items:
+        folder = item.path.parent.name
+        group = "screen" if folder in ("ui", "e2e") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 _modules_aside = 0
 
 
