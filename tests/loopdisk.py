@@ -124,7 +124,8 @@ def why_not(kind: str) -> str:
         return "needs root, for loop devices and mounts"
     if shutil.which(_MAKE[kind][0]) is None:
         return f"{_MAKE[kind][0]} is not installed"
-    subprocess.run(["modprobe", "-q", kind], capture_output=True, check=False)  # where there are modules
+    if shutil.which("modprobe"):  # a minimal system has no modules to load
+        subprocess.run(["modprobe", "-q", kind], capture_output=True, check=False)
     known = {line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()}
     if kind not in known:
         return f"this kernel has no {kind}"
