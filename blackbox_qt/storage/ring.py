@@ -82,6 +82,10 @@ class Ring:
         self._open[camera] = place = self._store.place(camera, origin)
         return place
 
+    def leave(self) -> None:
+        """The card is recorded to: what comes here next is a start of its own, above the card's."""
+        self._store.begin_anew()
+
     def holds(self, place: Place) -> bool:
         return place.root.is_relative_to(self.folder)
 
@@ -154,6 +158,12 @@ class _RingStore(Store):
     def __init__(self, disk: Disk, data: Path, floor: Callable[[str], int]) -> None:
         super().__init__(disk, data)
         self._above = floor
+
+    def begin_anew(self) -> None:
+        with self._lock:
+            self._boots.clear()
+            self._seqs.clear()
+            self._links.clear()
 
     def _floor(self, root: Path) -> int:
         return self._above(root.name)

@@ -69,6 +69,8 @@ class Shelter(Store):
     def _place_on_card(self, camera: str, origin: str) -> Place:
         place = super().place(camera, origin)
         self.card.started(place.root.name, place.name.boot)
+        if self.ring is not None:
+            self.ring.leave()
         return place
 
     def _check_card(self) -> None:

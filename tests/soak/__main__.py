@@ -109,6 +109,8 @@ def ended(stage: Stage) -> list[str]:
         bad += [f"  {note.path.name}: {note.words}" for note in found.chain if note.bad][:5]
     if found.unexplained:
         bad.append(f"{found.unexplained} frames are missing in the files without a recorded cause")
+        bad += [f"  {report.path.name}: {report.missing} in it" for report in found.segments if report.missing > 50][:5]
+        bad += [f"  {note.path.name}: {note.words}" for note in found.chain if "frames" in note.words][:5]
     states = [camera.status() for camera in stage.app.cameras.values()]
     lost = sum(count for state in states for count in state.lost.values())
     missing = sum(s.numbered for s in stage.sources.values()) - sum(s.recording.frames for s in states) - lost

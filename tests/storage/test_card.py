@@ -87,6 +87,27 @@ def test_a_pulled_card_costs_no_frame_and_what_follows_is_in_the_ring(
     assert check_paths([bench.slot, bench.state]).ok
 
 
+def test_each_stay_in_the_ring_is_a_start_of_its_own(tmp_path: Path, expected_alarms: list[str]) -> None:
+    """Else the second would continue the first, and what is on the card between them would be called missing."""
+    expected_alarms += [GONE, BACK, GONE, BACK]
+    bench = Slot(tmp_path)
+    packets = dull(900)
+    for first in (0, 360):
+        bench.feed(packets[first : first + 100])
+        away = bench.seam.pull()
+        bench.look()
+        bench.feed(packets[first + 100 : first + 300])
+        bench.seam.put(away)
+        bench.look()
+        bench.feed(packets[first + 300 : first + 360])
+    bench.feed(packets[720:])
+    bench.finish()
+    assert in_ring(bench) == ["front-000002-00001.mp4", "front-000004-00001.mp4"]
+    assert on_card(bench)[-1] == "front-000005-00001.mp4"
+    result = check_paths([bench.slot, bench.state])
+    assert result.ok and result.missing == 0 and recorded(bench) == times(packets)
+
+
 def test_the_mount_is_asked_before_every_segment_not_only_once_a_second(
     tmp_path: Path, expected_alarms: list[str]
 ) -> None:
